@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * Typed calls for what moving a VM needs.  Each sends one command and reads
+ * its reply; errors are those of qmp_client_execute().
+ */
+
+#include "qmp-client.h"
+#include "qmp-types.h"
+
+G_BEGIN_DECLS
+
+gboolean qmp_query_status (QmpClient *c, QmpRunState *state, char **text /* (out) (optional) (transfer full) */, QmpWait *w, GError **error);
+QmpMigrationInfo *qmp_query_migrate (QmpClient *c, QmpWait *w, GError **error);
+char *qmp_query_name (QmpClient *c, QmpWait *w, GError **error); /* "" where the VM has none */
+char *qmp_query_uuid (QmpClient *c, QmpWait *w, GError **error);
+gboolean qmp_query_kvm (QmpClient *c, gboolean *enabled, QmpWait *w, GError **error);
+/* `base-memory` plus `plugged-memory` of query-memory-size-summary. */
+gboolean qmp_query_memory_bytes (QmpClient *c, gint64 *bytes, QmpWait *w, GError **error);
+gboolean qmp_query_vcpus (QmpClient *c, int *count, QmpWait *w, GError **error);
+/* The versioned machine type behind whatever alias the command line used: qom-get /machine type less "-machine". */
+char *qmp_query_machine_type (QmpClient *c, QmpWait *w, GError **error);
+/* Names of all machine types and aliases this binary knows. */
+char **qmp_query_machines (QmpClient *c, QmpWait *w, GError **error);
+/* Ids of the user's devices (/machine/peripheral) and, with *type names*, of those without an id (/machine/peripheral-anon). */
+char **qmp_query_peripherals (QmpClient *c, QmpWait *w, GError **error);
+char **qmp_query_anonymous_peripheral_types (QmpClient *c, QmpWait *w, GError **error);
+/* Ids below /objects. */
+char **qmp_query_object_ids (QmpClient *c, QmpWait *w, GError **error);
+/* "id (type, status)" of each job that is not concluded. */
+char **qmp_query_busy_jobs (QmpClient *c, QmpWait *w, GError **error);
+/* Names of the migration capabilities this QEMU has. */
+char **qmp_query_capability_names (QmpClient *c, QmpWait *w, GError **error);
+
+/* @on: (nullable) names to switch on, @off: (nullable) names to switch off; all in one command. */
+gboolean qmp_migrate_set_capabilities (QmpClient *c, const char *const *on, const char *const *off, QmpWait *w, GError **error);
+/* @parameters: (transfer full) */
+gboolean qmp_migrate_set_parameters (QmpClient *c, JsonObject *parameters, QmpWait *w, GError **error);
+/* (transfer full): the whole answer of query-migrate-parameters */
+JsonObject *qmp_query_migrate_parameters (QmpClient *c, QmpWait *w, GError **error);
+
+gboolean qmp_migrate_incoming (QmpClient *c, const char *uri, gboolean keep_on_error /* exit-on-error:false */, QmpWait *w, GError **error);
+gboolean qmp_migrate (QmpClient *c, const char *uri, QmpWait *w, GError **error);
+gboolean qmp_migrate_continue (QmpClient *c, QmpWait *w, GError **error); /* from pre-switchover */
+gboolean qmp_migrate_cancel (QmpClient *c, QmpWait *w, GError **error);
+gboolean qmp_yank_migration (QmpClient *c, QmpWait *w, GError **error);   /* out of band */
+gboolean qmp_cont (QmpClient *c, QmpWait *w, GError **error);
+gboolean qmp_stop (QmpClient *c, QmpWait *w, GError **error);
+/* A connection that closes before the answer counts as done: QEMU is going. */
+gboolean qmp_quit (QmpClient *c, QmpWait *w, GError **error);
+/* initial 50 ms, max 550 ms, rounds 5, step 50 ms, as QEMU's own after a migration */
+gboolean qmp_announce_self (QmpClient *c, QmpWait *w, GError **error);
+
+G_END_DECLS
