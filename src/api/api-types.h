@@ -169,6 +169,7 @@ typedef enum
 } QmigCheckStatus;
 extern const char *const qmig_check_status_names[]; /* "ok", "warn", "fail" */
 
+/* One verdict of pre-flight, and one finding of doctor (GET /v1/doctor). */
 typedef struct
 {
   char *id;          /* stable: "blockers", "machine", "memory", … */
@@ -206,6 +207,8 @@ typedef struct
   char *uuid;
   char *qemu_binary;
   char *machine;      /* versioned */
+  char *boot_id;      /* of the source's machine … */
+  gint64 source_pid;  /* … where this process holds the name rightly */
 } QmigFactsRequest;
 API_DECLARE_VALUE (QmigFactsRequest, qmig_facts_request)
 
@@ -390,16 +393,6 @@ typedef struct
   char *assume;  /* recover: "source" or "destination" (nullable) */
 } QmigAction;
 API_DECLARE_VALUE (QmigAction, qmig_action)
-
-/* One finding of doctor: GET /v1/doctor. */
-typedef struct
-{
-  char *id;
-  int status;   /* QmigCheckStatus */
-  char *text;
-  char *way_out;
-} QmigFinding;
-API_DECLARE_VALUE (QmigFinding, qmig_finding)
 
 /* Body of POST /v1/hosts. */
 typedef struct
