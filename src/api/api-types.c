@@ -189,6 +189,8 @@ static const ApiField qmig_facts_request_fields[] = {
   STRING (QmigFactsRequest, uuid, "UUID of the VM"),
   STRING (QmigFactsRequest, qemu_binary, "the QEMU to look for"),
   STRING (QmigFactsRequest, machine, "versioned machine type it must know"),
+  STRING (QmigFactsRequest, boot_id, "boot id of the source's machine"),
+  INT (QmigFactsRequest, source_pid, "process id of the source's QEMU"),
 };
 TYPE (QmigFactsRequest, qmig_facts_request, "qmig.facts-request/1");
 
