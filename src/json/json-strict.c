@@ -3,6 +3,8 @@
 
 #include "json-scan.h"
 
+#include <string.h>
+
 G_DEFINE_QUARK (json-strict-error-quark, json_strict_error)
 
 const JsonStrictLimits json_strict_limits_api = { .max_bytes = 1024 * 1024, .max_depth = 64 };
@@ -104,10 +106,18 @@ json_strict_parse_object (const char *text, gsize length, const JsonStrictLimits
   return json_node_dup_object (node);
 }
 
+/* json-glib 1.6 writes U+001F as it is, which no JSON reader has to take; outside of strings it cannot occur. */
 char *
 json_strict_print (JsonNode *node)
 {
-  return json_to_string (node, FALSE);
+  g_autofree char *text = json_to_string (node, FALSE);
+  g_auto(GStrv) pieces = NULL;
+
+  if (strchr (text, 0x1f) == NULL)
+    return g_steal_pointer (&text);
+
+  pieces = g_strsplit (text, "\x1f", -1);
+  return g_strjoinv ("\\u001f", pieces);
 }
 
 char *
