@@ -10,7 +10,7 @@
 /* Takes lines of a schema and values.  Reads all before it can give up, since a broken pipe would end this test. */
 static const char validator[] =
   "import json, sys\n"
-  "lines = sys.stdin.read().split("\n")\n"
+  "lines = sys.stdin.readlines()\n"
   "try:\n"
   "    from jsonschema import Draft202012Validator as Validator\n"
   "except ImportError:\n"
