@@ -166,7 +166,7 @@ rewrite_chardev_backend (QmigRewrite *r, const char *what, QmigKeyval *kv)
 void
 qmig_rule_chardev (QmigRewrite *r, const QmigOption *o)
 {
-  g_autoptr (QmigKeyval) kv = parse (o);
+  g_autoptr(QmigKeyval) kv = parse (o);
   g_autofree char *what = qmig_option_describe (o);
 
   /* An earlier move's monitor: the new one takes its place. */
@@ -180,7 +180,7 @@ qmig_rule_chardev (QmigRewrite *r, const QmigOption *o)
 void
 qmig_rule_mon (QmigRewrite *r, const QmigOption *o)
 {
-  g_autoptr (QmigKeyval) kv = parse (o);
+  g_autoptr(QmigKeyval) kv = parse (o);
 
   if (g_strcmp0 (qmig_keyval_get (kv, "chardev"), QMIG_MONITOR_ID) != 0)
     qmig_rewrite_keep (r, o);
@@ -203,7 +203,7 @@ rewrite_legacy_inet (QmigRewrite *r, const char *what, const char *scheme, const
   const char *port = legacy_port (address);
   g_autofree char *host_port = g_strndup (address, options - address);
   g_autofree char *number = port ? g_strndup (port, options - port) : g_strdup ("");
-  g_autoptr (QmigKeyval) kv = qmig_keyval_parse (options[0] == ',' ? options + 1 : options, NULL);
+  g_autoptr(QmigKeyval) kv = qmig_keyval_parse (options[0] == ',' ? options + 1 : options, NULL);
   g_autofree char *rest = NULL;
 
   if (always_server)
@@ -220,7 +220,7 @@ rewrite_legacy_inet (QmigRewrite *r, const char *what, const char *scheme, const
 static char *
 rewrite_legacy_unix (QmigRewrite *r, const char *what, const char *address)
 {
-  g_autoptr (QmigKeyval) kv = qmig_keyval_parse (address, "path");
+  g_autoptr(QmigKeyval) kv = qmig_keyval_parse (address, "path");
   g_autofree char *text = NULL;
 
   if (qmig_keyval_get (kv, "path") == NULL)
@@ -296,7 +296,7 @@ qmig_rule_legacy_chardev (QmigRewrite *r, const QmigOption *o)
 char *
 qmig_chardev_listen_path (const char *device)
 {
-  g_autoptr (QmigKeyval) kv = NULL;
+  g_autoptr(QmigKeyval) kv = NULL;
 
   if (g_str_has_prefix (device, "mon:"))
     device += strlen ("mon:");
@@ -367,7 +367,7 @@ rewrite_vnc (QmigRewrite *r, QmigKeyval *kv)
 void
 qmig_rule_vnc (QmigRewrite *r, const QmigOption *o)
 {
-  g_autoptr (QmigKeyval) kv = parse (o);
+  g_autoptr(QmigKeyval) kv = parse (o);
 
   rewrite_vnc (r, kv);
   qmig_rewrite_emit_keyval (r, o, kv);
@@ -376,7 +376,7 @@ qmig_rule_vnc (QmigRewrite *r, const QmigOption *o)
 void
 qmig_rule_spice (QmigRewrite *r, const QmigOption *o)
 {
-  g_autoptr (QmigKeyval) kv = parse (o);
+  g_autoptr(QmigKeyval) kv = parse (o);
   const char *port = qmig_keyval_get (kv, "port");
   const char *address = qmig_keyval_get (kv, "addr");
 
@@ -399,7 +399,7 @@ void
 qmig_rule_display (QmigRewrite *r, const QmigOption *o)
 {
   g_autofree char *type = g_strndup (o->value, strcspn (o->value, ",="));
-  g_autoptr (QmigKeyval) kv = NULL;
+  g_autoptr(QmigKeyval) kv = NULL;
 
   if (g_str_equal (type, "vnc"))
     {
@@ -523,7 +523,7 @@ check_network (QmigRewrite *r, const char *what, const QmigKeyval *kv)
 void
 qmig_rule_netdev (QmigRewrite *r, const QmigOption *o)
 {
-  g_autoptr (QmigKeyval) kv = parse (o);
+  g_autoptr(QmigKeyval) kv = parse (o);
   g_autofree char *what = qmig_option_describe (o);
 
   check_network (r, what, kv);

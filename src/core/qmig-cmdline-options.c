@@ -198,7 +198,7 @@ qmig_options_parse (const char *const *argv)
 static char *
 option_id (const QmigOption *o, const QmigOptionRule *rule)
 {
-  g_autoptr (QmigKeyval) kv = NULL;
+  g_autoptr(QmigKeyval) kv = NULL;
 
   if (rule == NULL || rule->id_key == NULL || o->value == NULL)
     return NULL;

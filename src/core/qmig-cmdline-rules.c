@@ -47,7 +47,7 @@ qmig_rule_refuse (QmigRewrite *r, const QmigOption *o)
   };
   g_autofree char *what = qmig_option_describe (o);
   const char *reason = "cannot be moved";
-  g_autoptr (QmigKeyval) kv = o->value ? parse (o) : NULL;
+  g_autoptr(QmigKeyval) kv = o->value ? parse (o) : NULL;
 
   qmig_rewrite_keep (r, o);
   /* With its character device given anew, a TPM talks to another swtpm. */
@@ -63,7 +63,7 @@ qmig_rule_refuse (QmigRewrite *r, const QmigOption *o)
 void
 qmig_rule_machine (QmigRewrite *r, const QmigOption *o)
 {
-  g_autoptr (QmigKeyval) kv = parse (o);
+  g_autoptr(QmigKeyval) kv = parse (o);
   const char *type = qmig_keyval_get (kv, "type");
   const char *pinned = r->target->machine;
 
@@ -84,7 +84,7 @@ void
 qmig_rule_cpu (QmigRewrite *r, const QmigOption *o)
 {
   static const char *const by_host[] = { "host", "max", NULL };
-  g_auto (GStrv) parts = g_strsplit (o->value, ",", 2);
+  g_auto(GStrv) parts = g_strsplit (o->value, ",", 2);
 
   qmig_rewrite_keep (r, o);
   if (g_strv_contains (by_host, parts[0]) && !r->target->same_machine)
@@ -100,7 +100,7 @@ qmig_rule_cpu (QmigRewrite *r, const QmigOption *o)
 void
 qmig_rule_name (QmigRewrite *r, const QmigOption *o)
 {
-  g_autoptr (QmigKeyval) kv = parse (o);
+  g_autoptr(QmigKeyval) kv = parse (o);
 
   r->named = TRUE;
   if (r->target->new_name != NULL)
@@ -142,9 +142,9 @@ qmig_rule_path (QmigRewrite *r, const QmigOption *o)
 void
 qmig_rule_path_list (QmigRewrite *r, const QmigOption *o)
 {
-  g_autoptr (QmigKeyval) kv = NULL;
+  g_autoptr(QmigKeyval) kv = NULL;
   g_autofree char *what = qmig_option_describe (o);
-  g_autoptr (GString) all = g_string_new (NULL);
+  g_autoptr(GString) all = g_string_new (NULL);
   const char *p = o->value;
 
   while (*p != '\0')
@@ -220,7 +220,7 @@ make_paths_absolute (QmigRewrite *r, const QmigOption *o, QmigKeyval *kv)
 void
 qmig_rule_keyval_paths (QmigRewrite *r, const QmigOption *o)
 {
-  g_autoptr (QmigKeyval) kv = parse (o);
+  g_autoptr(QmigKeyval) kv = parse (o);
 
   make_paths_absolute (r, o, kv);
   qmig_rewrite_emit_keyval (r, o, kv);
@@ -229,7 +229,7 @@ qmig_rule_keyval_paths (QmigRewrite *r, const QmigOption *o)
 void
 qmig_rule_disk (QmigRewrite *r, const QmigOption *o)
 {
-  g_autoptr (QmigKeyval) kv = parse (o);
+  g_autoptr(QmigKeyval) kv = parse (o);
   g_autofree char *what = qmig_option_describe (o);
 
   make_paths_absolute (r, o, kv);
@@ -276,7 +276,7 @@ device_refusal (const char *driver, gboolean same_machine)
 void
 qmig_rule_device (QmigRewrite *r, const QmigOption *o)
 {
-  g_autoptr (QmigKeyval) kv = parse (o);
+  g_autoptr(QmigKeyval) kv = parse (o);
   g_autofree char *what = qmig_option_describe (o);
   const char *driver = qmig_keyval_get (kv, "driver");
   const char *reason = device_refusal (driver, r->target->same_machine);
@@ -303,7 +303,7 @@ is_memory_directory (const char *path)
 void
 qmig_rule_object (QmigRewrite *r, const QmigOption *o)
 {
-  g_autoptr (QmigKeyval) kv = parse (o);
+  g_autoptr(QmigKeyval) kv = parse (o);
   g_autofree char *what = qmig_option_describe (o);
   const char *type = qmig_keyval_get (kv, "qom-type");
   const char *mem_path = qmig_keyval_get (kv, "mem-path");
@@ -325,7 +325,7 @@ qmig_rule_object (QmigRewrite *r, const QmigOption *o)
 void
 qmig_rule_trace (QmigRewrite *r, const QmigOption *o)
 {
-  g_autoptr (QmigKeyval) kv = parse (o);
+  g_autoptr(QmigKeyval) kv = parse (o);
 
   if (qmig_keyval_get (kv, "file") != NULL)
     {
@@ -340,7 +340,7 @@ qmig_rule_trace (QmigRewrite *r, const QmigOption *o)
 void
 qmig_rule_audiodev (QmigRewrite *r, const QmigOption *o)
 {
-  g_autoptr (QmigKeyval) kv = parse (o);
+  g_autoptr(QmigKeyval) kv = parse (o);
   g_autofree char *what = qmig_option_describe (o);
 
   if (g_strcmp0 (qmig_keyval_get (kv, "driver"), "wav") == 0 && qmig_keyval_get (kv, "path") != NULL)
@@ -355,7 +355,7 @@ qmig_rule_audiodev (QmigRewrite *r, const QmigOption *o)
 void
 qmig_rule_run_with (QmigRewrite *r, const QmigOption *o)
 {
-  g_autoptr (QmigKeyval) kv = parse (o);
+  g_autoptr(QmigKeyval) kv = parse (o);
 
   if (qmig_keyval_get (kv, "exit-with-parent") != NULL)
     {
@@ -371,7 +371,7 @@ qmig_rule_run_with (QmigRewrite *r, const QmigOption *o)
 void
 qmig_rule_icount (QmigRewrite *r, const QmigOption *o)
 {
-  g_autoptr (QmigKeyval) kv = parse (o);
+  g_autoptr(QmigKeyval) kv = parse (o);
 
   qmig_rewrite_keep (r, o);
   if (qmig_keyval_get (kv, "rr") != NULL)

@@ -131,7 +131,7 @@ static void
 inspect_option (Inspection *in, const QmigOption *o)
 {
   const QmigOptionRule *rule = qmig_option_rule_find (o->name);
-  g_autoptr (QmigKeyval) kv = NULL;
+  g_autoptr(QmigKeyval) kv = NULL;
 
   if (g_str_equal (o->name, "enable-kvm"))
     in->info->has_kvm = TRUE;
@@ -182,7 +182,7 @@ to_strv (GPtrArray *array)
 QmigCmdlineInfo *
 qmig_cmdline_inspect (const char *const *argv, const char *cwd)
 {
-  g_autoptr (GPtrArray) options = qmig_options_parse (argv);
+  g_autoptr(GPtrArray) options = qmig_options_parse (argv);
   Inspection in = { .cwd = cwd, .info = g_new0 (QmigCmdlineInfo, 1) };
 
   in.sockets = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
@@ -248,7 +248,7 @@ has_machine_type (GPtrArray *options)
   for (guint i = 0; i < options->len; i++)
     {
       const QmigOption *o = g_ptr_array_index (options, i);
-      g_autoptr (QmigKeyval) kv = NULL;
+      g_autoptr(QmigKeyval) kv = NULL;
 
       if (o->value == NULL || !(g_str_equal (o->name, "machine") || g_str_equal (o->name, "M")))
         continue;
@@ -290,8 +290,8 @@ extra_is_wanted (QmigRewrite *r, GPtrArray *options, const QmigOption *o)
 static void
 take_extra (QmigRewrite *r, GPtrArray *options)
 {
-  g_autoptr (GPtrArray) words = g_ptr_array_new ();
-  g_autoptr (GPtrArray) given = NULL;
+  g_autoptr(GPtrArray) words = g_ptr_array_new ();
+  g_autoptr(GPtrArray) given = NULL;
 
   g_ptr_array_add (words, (gpointer) r->target->binary);
   for (guint i = 0; r->target->extra != NULL && r->target->extra[i] != NULL; i++)
@@ -394,7 +394,7 @@ check_paths (QmigRewrite *r)
 QmigCmdlineResult *
 qmig_cmdline_derive (const char *const *argv, const QmigCmdlineTarget *target)
 {
-  g_autoptr (GPtrArray) options = qmig_options_parse (argv);
+  g_autoptr(GPtrArray) options = qmig_options_parse (argv);
   QmigCmdlineResult *result = g_new0 (QmigCmdlineResult, 1);
   QmigRewrite r = { .target = target };
 
@@ -444,7 +444,7 @@ static gboolean
 is_our_monitor (const QmigOption *o)
 {
   const QmigOptionRule *rule = qmig_option_rule_find (o->name);
-  g_autoptr (QmigKeyval) kv = NULL;
+  g_autoptr(QmigKeyval) kv = NULL;
 
   if (o->value == NULL || !(g_str_equal (o->name, "chardev") || g_str_equal (o->name, "mon")))
     return FALSE;
@@ -456,7 +456,7 @@ is_our_monitor (const QmigOption *o)
 char **
 qmig_cmdline_with_monitor (const char *const *argv, const char *monitor_path)
 {
-  g_autoptr (GPtrArray) options = qmig_options_parse (argv);
+  g_autoptr(GPtrArray) options = qmig_options_parse (argv);
   QmigRewrite r = { .argv = g_ptr_array_new () };
 
   g_ptr_array_add (r.argv, g_strdup (argv[0]));

@@ -215,7 +215,7 @@ json_parent (JsonNode *root, char **parts)
 static void
 json_change (QmigKeyval *self, const char *key, const char *value)
 {
-  g_auto (GStrv) parts = g_strsplit (key, ".", -1);
+  g_auto(GStrv) parts = g_strsplit (key, ".", -1);
   JsonNode *parent = json_parent (self->json, parts);
   const char *last = parts[g_strv_length (parts) - 1];
 
@@ -303,7 +303,7 @@ qmig_keyval_is_changed (const QmigKeyval *self)
 char *
 qmig_keyval_escape (const char *value)
 {
-  g_auto (GStrv) parts = g_strsplit (value, ",", -1);
+  g_auto(GStrv) parts = g_strsplit (value, ",", -1);
 
   return g_strjoinv (",,", parts);
 }
