@@ -55,7 +55,7 @@ guest_watch_find_image (GError **error)
   g_autofree char *installed = g_build_filename (QMIG_DATADIR, IMAGE_NAME, NULL);
 
   if (chosen != NULL)
-    return g_strdup (chosen);
+    return g_canonicalize_filename (chosen, NULL);
 
   for (gsize i = 0; i < G_N_ELEMENTS (below); i++)
     {
