@@ -350,8 +350,12 @@ roll_back (QmigMigration *self, gsize failed, GError **error)
 static void
 note_missed (GStrvBuilder *missed, const char *what, double value, gint64 bound, const char *unit)
 {
-  if (bound != QMIG_UNSET && value > bound)
-    g_strv_builder_take (missed, g_strdup_printf ("%s %.0f%s > %" G_GINT64_FORMAT "%s", what, value, unit, bound, unit));
+  g_autofree char *text = NULL;
+
+  if (bound == QMIG_UNSET || !(value > bound))
+    return;
+  text = g_strdup_printf ("%s %.0f%s > %" G_GINT64_FORMAT "%s", what, value, unit, bound, unit);
+  g_strv_builder_add (missed, text);
 }
 
 static void

@@ -322,10 +322,10 @@ plan_commands (const Planning *p)
 {
   g_autoptr(GStrvBuilder) list = g_strv_builder_new ();
   g_autofree char *on = g_strjoinv (", ", p->plan->capabilities_on);
+  g_autofree char *set = g_strdup_printf ("source: migrate-set-capabilities %s", on);
 
-  g_strv_builder_add_many (list, "destination: migrate-set-capabilities events, return-path, late-block-activate", "destination: migrate-incoming", NULL);
-  g_strv_builder_take (list, g_strdup_printf ("source: migrate-set-capabilities %s", on));
-  g_strv_builder_add_many (list, "source: migrate-set-parameters max-bandwidth, downtime-limit", "source: migrate",
+  g_strv_builder_add_many (list, "destination: migrate-set-capabilities events, return-path, late-block-activate",
+                           "destination: migrate-incoming", set, "source: migrate-set-parameters max-bandwidth, downtime-limit", "source: migrate",
                            "source: migrate-continue at pre-switchover", NULL);
   if (p->plan->was_running)
     g_strv_builder_add (list, "destination: cont, after the source is completed and postmigrate");
