@@ -192,18 +192,6 @@ as_unreachable (GError **error)
   return FALSE;
 }
 
-/* A monitor that cannot be reached is not a failed migration. */
-static gboolean
-as_unreachable (GError **error)
-{
-  if (error != NULL && *error != NULL && (*error)->domain != QMIG_ERROR && !g_error_matches (*error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
-    {
-      (*error)->domain = QMIG_ERROR;
-      (*error)->code = QMIG_EXIT_UNREACHABLE;
-    }
-  return FALSE;
-}
-
 static QmigFactsRequest *
 facts_request (const QmigJournalEntry *entry, const QmigHostInfo *here, const QmigSourceFacts *source)
 {
