@@ -27,7 +27,6 @@ static const char *const schema_steps[] = {
   "  destination_uri TEXT,"
   "  started_us INTEGER NOT NULL,"
   "  step TEXT,"
-  "  step_done INTEGER NOT NULL DEFAULT 0,"
   "  commit_intent INTEGER NOT NULL DEFAULT 0,"
   "  ended_us INTEGER,"
   "  outcome TEXT,"
