@@ -434,12 +434,12 @@ read_reservation (QmigJournal *self, JournalQuery *query, GError **error)
 {
   g_autoptr(QmigReservation) reservation = g_new0 (QmigReservation, 1);
 
-  if (!journal_column_value (self, query, 0, &qmig_incoming_spec_type, API_REQUIRED, (gpointer *) &reservation->spec, error))
+  if (!journal_column_value (self, query, 1, &qmig_incoming_spec_type, API_REQUIRED, (gpointer *) &reservation->spec, error))
     return NULL;
 
-  reservation->pid = journal_column_int (query, 1);
-  reservation->start_time = journal_column_int (query, 2);
-  reservation->held = journal_column_int (query, 3) != 0;
+  reservation->pid = journal_column_int (query, 2);
+  reservation->start_time = journal_column_int (query, 3);
+  reservation->held = journal_column_int (query, 4) != 0;
   return g_steal_pointer (&reservation);
 }
 
@@ -448,7 +448,7 @@ static GPtrArray *
 read_reservations (QmigJournal *self, const char *migration, GError **error)
 {
   g_autoptr(JournalQuery) query
-      = journal_query (self, "SELECT spec, pid, start_time, held FROM reservation"
+      = journal_query (self, "SELECT migration, spec, pid, start_time, held FROM reservation"
                              " WHERE ?1 IS NULL OR migration = ?1 ORDER BY rowid", error);
   g_autoptr(GPtrArray) reservations = g_ptr_array_new_with_free_func ((GDestroyNotify) qmig_reservation_free);
   gboolean row;
