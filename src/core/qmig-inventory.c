@@ -86,6 +86,19 @@ find_pid (GPtrArray *vms, gint64 pid)
   return NULL;
 }
 
+static QmigVm *
+find_qmp (GPtrArray *vms, const char *qmp)
+{
+  for (guint i = 0; i < vms->len; i++)
+    {
+      QmigVm *vm = g_ptr_array_index (vms, i);
+
+      if (qmp != NULL && g_strcmp0 (vm->qmp, qmp) == 0)
+        return vm;
+    }
+  return NULL;
+}
+
 static gint64
 listener_pid (const char *qmp)
 {
@@ -111,9 +124,14 @@ listener_pid (const char *qmp)
 static void
 apply_added (const QmigEnv *env, GPtrArray *vms, const QmigVmRequest *added)
 {
-  gint64 pid = added->pid > 0 ? added->pid : listener_pid (added->qmp);
-  QmigVm *vm = pid > 0 ? find_pid (vms, pid) : NULL;
+  QmigVm *vm = added->pid > 0 ? find_pid (vms, added->pid) : find_qmp (vms, added->qmp);
+  gint64 pid = added->pid;
 
+  if (vm == NULL && added->qmp != NULL)
+    {
+      pid = listener_pid (added->qmp);
+      vm = pid > 0 ? find_pid (vms, pid) : NULL;
+    }
   if (vm == NULL)
     {
       vm = qmig_vm_new ();
