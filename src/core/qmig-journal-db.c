@@ -27,7 +27,6 @@ static const char *const schema_steps[] = {
   "  destination_uri TEXT,"
   "  started_us INTEGER NOT NULL,"
   "  step TEXT,"
-  "  step_done INTEGER NOT NULL DEFAULT 0,"
   "  commit_intent INTEGER NOT NULL DEFAULT 0,"
   "  ended_us INTEGER,"
   "  outcome TEXT,"
@@ -207,8 +206,8 @@ journal_column_value (QmigJournal *self,
   if (*value != NULL)
     return TRUE;
 
-  g_set_error (error, QMIG_ERROR, QMIG_EXIT_ERROR, "cannot read a %s in the journal %s: %s", type->name, self->path,
-               cause != NULL ? cause->message : "it is missing");
+  g_set_error (error, QMIG_ERROR, QMIG_EXIT_ERROR, "cannot read the %s of '%s' in the journal %s: %s", type->name,
+               journal_column_text (query, 0), self->path, cause != NULL ? cause->message : "missing");
   return FALSE;
 }
 

@@ -43,6 +43,7 @@ gboolean journal_bind_value (QmigJournal *self, JournalQuery *query, int index,
                              const ApiType *type, gconstpointer value, GError **error);
 const char *journal_column_text (JournalQuery *query, int column); /* valid until the next step */
 gint64 journal_column_int (JournalQuery *query, int column);
+/* An error names the row by its column 0. */
 gboolean journal_column_value (QmigJournal *self, JournalQuery *query, int column,
                                const ApiType *type, ApiNeed need, gpointer *value, GError **error);
 

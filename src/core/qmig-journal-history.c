@@ -48,7 +48,7 @@ qmig_journal_list_events (QmigJournal *self,
                           GError **error)
 {
   g_autoptr(JournalQuery) query
-      = journal_query (self, "SELECT value FROM event WHERE migration = ?1 AND seq > ?2"
+      = journal_query (self, "SELECT migration, value FROM event WHERE migration = ?1 AND seq > ?2"
                              " AND (?3 IS NULL OR type = ?3) ORDER BY seq LIMIT ?4", error);
   g_autoptr(GPtrArray) events = g_ptr_array_new_with_free_func ((GDestroyNotify) qmig_event_free);
   gboolean row;
@@ -68,7 +68,7 @@ qmig_journal_list_events (QmigJournal *self,
         return NULL;
       if (!row)
         return g_steal_pointer (&events);
-      if (!journal_column_value (self, query, 0, &qmig_event_type, API_REQUIRED, &event, error))
+      if (!journal_column_value (self, query, 1, &qmig_event_type, API_REQUIRED, &event, error))
         return NULL;
       g_ptr_array_add (events, event);
     }
@@ -91,7 +91,7 @@ read_last_data (QmigJournal *self, const char *sql, const char *id, JsonObject *
     return FALSE;
   if (!row)
     return TRUE;
-  if (!journal_column_value (self, query, 0, &qmig_event_type, API_REQUIRED, (gpointer *) &event, error))
+  if (!journal_column_value (self, query, 1, &qmig_event_type, API_REQUIRED, (gpointer *) &event, error))
     return FALSE;
 
   if (event->data != NULL && JSON_NODE_HOLDS_OBJECT (event->data))
@@ -145,9 +145,9 @@ fill_from_events (QmigJournal *self, QmigMigrationInfo *info, GError **error)
   g_autoptr(JsonObject) stage = NULL;
   g_autoptr(JsonObject) sample = NULL;
 
-  if (!read_last_data (self, "SELECT value FROM event WHERE migration = ?1 AND type = 'stage' ORDER BY seq DESC LIMIT 1",
+  if (!read_last_data (self, "SELECT migration, value FROM event WHERE migration = ?1 AND type = 'stage' ORDER BY seq DESC LIMIT 1",
                        info->id, &stage, error) ||
-      !read_last_data (self, "SELECT value FROM event WHERE migration = ?1 AND type = 'sample' ORDER BY seq DESC LIMIT 1",
+      !read_last_data (self, "SELECT migration, value FROM event WHERE migration = ?1 AND type = 'sample' ORDER BY seq DESC LIMIT 1",
                        info->id, &sample, error))
     return FALSE;
 

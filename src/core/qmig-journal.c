@@ -219,43 +219,19 @@ qmig_journal_set_plan (QmigJournal *self, const char *id, const QmigPlan *plan, 
   return write_migration (self, query, id, error);
 }
 
-static gboolean
-write_step (QmigJournal *self, const char *id, const char *step, gboolean done, GError **error)
+gboolean
+qmig_journal_begin (QmigJournal *self, const char *id, const char *step, gboolean one_way, GError **error)
 {
   g_autoptr(JournalQuery) query
-      = journal_query (self, "UPDATE migration SET step = ?2, step_done = ?3 WHERE id = ?1 AND " UNSETTLED, error);
+      = journal_query (self, "UPDATE migration SET step = ?2, commit_intent = commit_intent OR ?3 WHERE id = ?1 AND " UNSETTLED,
+                       error);
 
   if (query == NULL)
     return FALSE;
 
   journal_bind_text (query, 1, id);
   journal_bind_text (query, 2, step);
-  journal_bind_int (query, 3, done);
-  return write_migration (self, query, id, error);
-}
-
-gboolean
-qmig_journal_begin (QmigJournal *self, const char *id, const char *step, GError **error)
-{
-  return write_step (self, id, step, FALSE, error);
-}
-
-gboolean
-qmig_journal_done (QmigJournal *self, const char *id, const char *step, GError **error)
-{
-  return write_step (self, id, step, TRUE, error);
-}
-
-gboolean
-qmig_journal_commit_intent (QmigJournal *self, const char *id, GError **error)
-{
-  g_autoptr(JournalQuery) query
-      = journal_query (self, "UPDATE migration SET commit_intent = 1 WHERE id = ?1 AND " UNSETTLED, error);
-
-  if (query == NULL)
-    return FALSE;
-
-  journal_bind_text (query, 1, id);
+  journal_bind_int (query, 3, one_way);
   return write_migration (self, query, id, error);
 }
 
@@ -318,10 +294,9 @@ read_entry (QmigJournal *self, JournalQuery *query, GError **error)
   entry->destination_uri = g_strdup (journal_column_text (query, 9));
   entry->started_us = journal_column_int (query, 10);
   entry->step = g_strdup (journal_column_text (query, 11));
-  entry->step_done = journal_column_int (query, 12) != 0;
-  entry->commit_intent = journal_column_int (query, 13) != 0;
-  entry->ended = journal_column_int (query, 14) != QMIG_UNSET;
-  entry->last_seq = journal_column_int (query, 15);
+  entry->commit_intent = journal_column_int (query, 12) != 0;
+  entry->ended = journal_column_int (query, 13) != QMIG_UNSET;
+  entry->last_seq = journal_column_int (query, 14);
   return g_steal_pointer (&entry);
 }
 
@@ -330,7 +305,7 @@ qmig_journal_load (QmigJournal *self, const char *id, GError **error)
 {
   g_autoptr(JournalQuery) query
       = journal_query (self, "SELECT id, request, plan, vm, uuid, source_qmp, source_pid, source_start_time, source_host,"
-                             " destination_uri, started_us, step, step_done, commit_intent, ended_us,"
+                             " destination_uri, started_us, step, commit_intent, ended_us,"
                              " (SELECT coalesce (max (seq), 0) FROM event WHERE event.migration = migration.id)"
                              " FROM migration WHERE id = ?1", error);
   gboolean row;
@@ -459,12 +434,12 @@ read_reservation (QmigJournal *self, JournalQuery *query, GError **error)
 {
   g_autoptr(QmigReservation) reservation = g_new0 (QmigReservation, 1);
 
-  if (!journal_column_value (self, query, 0, &qmig_incoming_spec_type, API_REQUIRED, (gpointer *) &reservation->spec, error))
+  if (!journal_column_value (self, query, 1, &qmig_incoming_spec_type, API_REQUIRED, (gpointer *) &reservation->spec, error))
     return NULL;
 
-  reservation->pid = journal_column_int (query, 1);
-  reservation->start_time = journal_column_int (query, 2);
-  reservation->held = journal_column_int (query, 3) != 0;
+  reservation->pid = journal_column_int (query, 2);
+  reservation->start_time = journal_column_int (query, 3);
+  reservation->held = journal_column_int (query, 4) != 0;
   return g_steal_pointer (&reservation);
 }
 
@@ -473,7 +448,7 @@ static GPtrArray *
 read_reservations (QmigJournal *self, const char *migration, GError **error)
 {
   g_autoptr(JournalQuery) query
-      = journal_query (self, "SELECT spec, pid, start_time, held FROM reservation"
+      = journal_query (self, "SELECT migration, spec, pid, start_time, held FROM reservation"
                              " WHERE ?1 IS NULL OR migration = ?1 ORDER BY rowid", error);
   g_autoptr(GPtrArray) reservations = g_ptr_array_new_with_free_func ((GDestroyNotify) qmig_reservation_free);
   gboolean row;

@@ -40,8 +40,7 @@ typedef struct
   char *destination_uri;
   gint64 started_us;
   /* what has happened, as of the last durable write */
-  char *step;               /* name in the table of steps */
-  gboolean step_done;       /* FALSE: it may have acted */
+  char *step;               /* name in the table of steps, "undo-" before it on the way back; it may have acted */
   gboolean commit_intent;   /* durable before the destination is continued: forward only */
   gboolean ended;
   gint64 last_seq;          /* of its events */
@@ -55,10 +54,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (QmigJournalEntry, qmig_journal_entry_free)
  * with an idempotency key already used, *existing gets its id and nothing is written. */
 gboolean qmig_journal_create (QmigJournal *self, const QmigJournalEntry *entry, char **existing, GError **error);
 gboolean qmig_journal_set_plan (QmigJournal *self, const char *id, const QmigPlan *plan, GError **error);
-gboolean qmig_journal_begin (QmigJournal *self, const char *id, const char *step, GError **error);
-gboolean qmig_journal_done (QmigJournal *self, const char *id, const char *step, GError **error);
-/* Promise 1: on disk before `cont` is sent. */
-gboolean qmig_journal_commit_intent (QmigJournal *self, const char *id, GError **error);
+/* Durable before the step acts.  The step before it is thereby done.  @one_way: this is the commit intent of promise 1,
+ * on disk before `cont` is sent; from then on commit_intent is TRUE. */
+gboolean qmig_journal_begin (QmigJournal *self, const char *id, const char *step, gboolean one_way, GError **error);
 gboolean qmig_journal_end (QmigJournal *self, const char *id, const QmigResult *result, GError **error);
 /* An ended migration that still wants attention may be settled later: its result is replaced. */
 
