@@ -402,8 +402,12 @@ typedef struct
 } QmigHostRequest;
 API_DECLARE_VALUE (QmigHostRequest, qmig_host_request)
 
+/* Every type above; NULL-terminated. */
+extern const ApiType *const qmig_api_types[];
+
 /* Now in RFC 3339 UTC with microseconds.  (transfer full) */
 char *api_time_now (void);
+/* NULL where no such time can be written: QMIG_UNSET, or beyond the years 1 to 9999.  (transfer full) (nullable) */
 char *api_time_format (gint64 unix_us);
 /* QMIG_UNSET where @text is not such a time. */
 gint64 api_time_parse (const char *text);

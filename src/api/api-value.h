@@ -28,7 +28,7 @@ typedef enum
   API_BOOL,   /* gboolean          */
   API_INT,    /* gint64            */
   API_DOUBLE, /* double            */
-  API_ENUM,   /* int, written as the text of @type_data, a NULL-terminated array of names; index 0 is the fallback */
+  API_ENUM,   /* int, written as its text in @names, which ends with NULL; index 0 is the fallback */
   API_OBJECT, /* pointer to a value of @type, or NULL */
   API_LIST,   /* GPtrArray of values of @type with a free function, or NULL: written as [] */
   API_JSON,   /* JsonNode *, anything, or NULL */
@@ -57,6 +57,7 @@ struct _ApiType
   gsize size;
   const ApiField *fields;
   gsize n_fields;
+  GDestroyNotify destroy; /* api_value_free() of this type, for the lists of it */
 };
 
 /* A value with everything missing.  (transfer full): api_value_free() */
