@@ -57,8 +57,7 @@ cli_help_overview (void)
 
   append_examples (text, "qmig vm list\n"
                          "qmig migrate web01 beta --downtime 300ms\n"
-                         "qmig watch\n"
-                         "qmig demo");
+                         "qmig watch");
   g_string_append (text, "\nUsage: qmig [OPTION…] COMMAND…\n\nEveryday commands:\n");
   append_verbs (text, NULL);
   for (const char *const *group = cli_groups; *group != NULL; group++)
