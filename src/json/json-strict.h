@@ -47,6 +47,9 @@ JsonNode *json_strict_parse (const char              *text,
                              const JsonStrictLimits  *limits,
                              GError                 **error) G_GNUC_WARN_UNUSED_RESULT;
 
+/* For text that went through a JsonScan already, which is the limit then.  (transfer full): json_node_unref() */
+JsonNode *json_strict_parse_scanned (const char *text, gsize length, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
 /* Like json_strict_parse(), and the value must be an object.  (transfer full): json_object_unref() */
 JsonObject *json_strict_parse_object (const char              *text,
                                       gsize                    length,
@@ -62,7 +65,7 @@ char *json_strict_print_object (JsonObject *object);
  * gives the fallback, a member of another type gives the fallback too.  They
  * are for replies whose shape QEMU promises; values of ours are read through
  * the tables in src/api, which complain with the path.
- * Strings are (transfer none), owned by @object.
+ * Strings are (transfer none), owned by @object, which may be %NULL (no member).
  */
 const char *json_strict_string (JsonObject *object, const char *name, const char *fallback);
 gint64 json_strict_int (JsonObject *object, const char *name, gint64 fallback);
