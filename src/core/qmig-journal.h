@@ -60,8 +60,8 @@ void qmig_journal_entry_free (QmigJournalEntry *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (QmigJournalEntry, qmig_journal_entry_free)
 
 /*
- * Durable: the migration exists.  Refused (QMIG_EXIT_CONFLICT) when any names the same id, or an open one the same source
- * process: pid and start time, or the monitor where the pid is not known.  One left in attention is not open.
+ * Durable: the migration exists.  Refused (QMIG_EXIT_CONFLICT) when any names the same id, or an open one the same
+ * source process: pid and start time, or the monitor where the pid is not known.  One left in attention is not open.
  * With an idempotency key already used, by an open migration or an ended one, *existing gets its id and nothing is
  * written; otherwise it is NULL.
  */
@@ -94,8 +94,8 @@ typedef struct
 /* QmigMigrationInfo, newest first; from the journal alone (no sample of the present).  @filter: (nullable) */
 GPtrArray *qmig_journal_list (QmigJournal *self, const QmigHistoryFilter *filter, GError **error);
 QmigMigrationInfo *qmig_journal_info (QmigJournal *self, const char *id, GError **error);
-/* Not durable by itself: it survives our death, and a power cut from the next durable write on.  Ordered by seq within a
- * migration; a seq that is taken and an unknown migration are QMIG_EXIT_CONFLICT. */
+/* Not durable by itself: it survives our death, and a power cut from the next durable write on.  Ordered by seq within
+ * a migration; a seq that is taken and an unknown migration are QMIG_EXIT_CONFLICT. */
 gboolean qmig_journal_add_event (QmigJournal *self, const QmigEvent *event, GError **error);
 /* QmigEvent with seq > after, at most @limit (0: all). @type: (nullable) only these. */
 GPtrArray *qmig_journal_list_events (QmigJournal *self, const char *id, gint64 after, const char *type, gint64 limit,

@@ -58,7 +58,7 @@ has_plan (QmigJournal *journal)
 {
   g_autoptr(QmigJournalEntry) entry = qmig_journal_load (journal, "m-1", NULL);
 
-  return entry->plan != NULL;
+  return entry != NULL && entry->plan != NULL;
 }
 
 static gboolean
@@ -72,7 +72,7 @@ has_begun (QmigJournal *journal)
 {
   g_autoptr(QmigJournalEntry) entry = qmig_journal_load (journal, "m-1", NULL);
 
-  return g_strcmp0 (entry->step, "switchover") == 0;
+  return entry != NULL && g_strcmp0 (entry->step, "switchover") == 0;
 }
 
 static gboolean
@@ -86,7 +86,7 @@ has_intent (QmigJournal *journal)
 {
   g_autoptr(QmigJournalEntry) entry = qmig_journal_load (journal, "m-1", NULL);
 
-  return entry->commit_intent;
+  return entry != NULL && entry->commit_intent;
 }
 
 static gboolean
@@ -102,7 +102,7 @@ has_ended (QmigJournal *journal)
 {
   g_autoptr(QmigJournalEntry) entry = qmig_journal_load (journal, "m-1", NULL);
 
-  return entry->ended;
+  return entry != NULL && entry->ended;
 }
 
 static gboolean
