@@ -144,6 +144,7 @@ rig_new (void)
       g_free (rig);
       return NULL;
     }
+  rig->memory_mib = 128;
   rig->dir = g_dir_make_tmp ("qmXXXXXX", &error);
   g_assert_no_error (error);
   host_init (&rig->alpha, rig->dir, "a");
@@ -198,7 +199,6 @@ rig_free (Rig *rig)
   g_free (rig->dir);
   g_free (rig->qemu);
   g_free (rig->accel);
-  g_free (rig->config);
   g_free (rig);
 }
 
@@ -218,7 +218,8 @@ spawn_guest (Rig *rig, const char *config, const char *const *more)
   g_autofree char *image = guest_watch_find_image (&error);
   g_autofree char *tick = g_build_filename (rig->dir, GUEST_WATCH_SOCKET_NAME, NULL);
   g_autofree char *qmp = g_strdup_printf ("unix:%s/user.qmp,server=on,wait=off", rig->dir);
-  const char *fixed[] = { rig->qemu, "-machine", "q35", "-accel", rig->accel, "-cpu", "qemu64", "-m", "128", "-nodefaults",
+  g_autofree char *memory = g_strdup_printf ("%u", rig->memory_mib);
+  const char *fixed[] = { rig->qemu, "-machine", "q35", "-accel", rig->accel, "-cpu", "qemu64", "-m", memory, "-nodefaults",
                           "-no-user-config", "-display", "none", "-name", "guest", "-qmp", qmp, NULL };
 
   g_assert_no_error (error);
@@ -229,7 +230,6 @@ spawn_guest (Rig *rig, const char *config, const char *const *more)
     add (argv, *arg);
   g_ptr_array_add (argv, NULL);
 
-  rig->config = g_strdup (config);
   g_spawn_async (NULL, (char **) argv->pdata, NULL, G_SPAWN_DO_NOT_REAP_CHILD, NULL, NULL, &rig->guest, &error);
   g_assert_no_error (error);
 }

@@ -33,7 +33,7 @@ typedef struct
   RigHost beta;
   GuestWatch *watch;
   GPid guest;       /* QEMU started by hand on alpha */
-  char *config;
+  guint memory_mib; /* of the guest; 128 unless set before it is started */
 } Rig;
 
 /* What became of one `qmig` command. */
