@@ -143,8 +143,7 @@ fill_specimen (Fixture *f)
   fixture_end (f, "m-doubt", QMIG_OUTCOME_ATTENTION);
   fixture_create (f, "m-open", 3);
   g_assert_true (qmig_journal_set_plan (f->journal, "m-open", plan, &error));
-  g_assert_true (qmig_journal_begin (f->journal, "m-open", "commit", &error));
-  g_assert_true (qmig_journal_commit_intent (f->journal, "m-open", &error));
+  g_assert_true (qmig_journal_begin (f->journal, "m-open", "commit", TRUE, &error));
   g_assert_true (qmig_journal_reserve (f->journal, spec, &error));
   g_assert_true (qmig_journal_reservation_launched (f->journal, "m-incoming", 4711, 888000, &error));
   g_assert_true (qmig_journal_reservation_held (f->journal, "m-incoming", &error));
@@ -170,7 +169,6 @@ assert_specimen_migrations (QmigJournal *journal)
   g_assert_cmpfloat (done->result->blackout_ms, ==, 41.5);
   g_assert_cmpint (doubt->result->outcome, ==, QMIG_OUTCOME_ATTENTION);
   g_assert_cmpstr (open->step, ==, "commit");
-  g_assert_false (open->step_done);
   g_assert_true (open->commit_intent);
   g_assert_cmpint (open->source_pid, ==, 3);
   g_assert_cmpint (open->source_start_time, ==, 777000);
@@ -206,7 +204,7 @@ test_specimen (Fixture *f, gconstpointer data)
   assert_specimen_migrations (f->journal);
   assert_specimen_host (f->journal);
   /* And it goes on from there. */
-  g_assert_true (qmig_journal_done (f->journal, "m-open", "commit", &error));
+  g_assert_true (qmig_journal_begin (f->journal, "m-open", "release", TRUE, &error));
   fixture_end (f, "m-open", QMIG_OUTCOME_COMPLETED);
 }
 
@@ -265,7 +263,7 @@ read_everything (Fixture *f)
       g_autoptr(GPtrArray) vms = qmig_journal_list_vms (journal, &errors[5]);
       g_autoptr(QmigJournalEntry) entry = qmig_journal_load (journal, "m-3", &errors[6]);
 
-      qmig_journal_begin (journal, "m-3", "check", &errors[7]);
+      qmig_journal_begin (journal, "m-3", "check", FALSE, &errors[7]);
     }
 
   for (gsize i = 0; i < G_N_ELEMENTS (errors); i++)
@@ -334,20 +332,29 @@ test_random_damage (Fixture *f, gconstpointer data)
   g_assert_cmpuint (n_errors, >, 0);
 }
 
-/* A value that is whole as a row and no JSON of ours. */
+/* Values that are whole as rows and no JSON of ours: the error names the row and the place in it. */
 static void
 test_broken_value (Fixture *f, gconstpointer data)
 {
-  g_autoptr(GError) error = NULL;
+  g_autoptr(GError) request = NULL;
+  g_autoptr(GError) sample = NULL;
 
   make_journal (f);
-  run_sql (f->path, "UPDATE migration SET request = '{\"vm\": 7}' WHERE id = 'm-3'", FALSE);
+  run_sql (f->path, "UPDATE migration SET request = '{\"vm\": 7}' WHERE id = 'm-3';"
+                    "UPDATE event SET value = replace (value, '\"pre-copy\"', '[]')"
+                    " WHERE migration = 'm-4' AND seq = 2", FALSE);
   fixture_open (f);
-  g_assert_null (qmig_journal_load (f->journal, "m-3", &error));
-  g_assert_error (error, QMIG_ERROR, QMIG_EXIT_ERROR);
-  g_assert_nonnull (strstr (error->message, f->path));
-  g_assert_nonnull (strstr (error->message, "m-3"));
-  g_assert_nonnull (strstr (error->message, "vm"));
+  g_assert_null (qmig_journal_load (f->journal, "m-3", &request));
+  g_assert_error (request, QMIG_ERROR, QMIG_EXIT_ERROR);
+  g_assert_nonnull (strstr (request->message, f->path));
+  g_assert_nonnull (strstr (request->message, "m-3"));
+  g_assert_nonnull (strstr (request->message, "vm"));
+
+  g_assert_null (qmig_journal_info (f->journal, "m-4", &sample));
+  g_assert_error (sample, QMIG_ERROR, QMIG_EXIT_ERROR);
+  g_assert_nonnull (strstr (sample->message, f->path));
+  g_assert_nonnull (strstr (sample->message, "m-4"));
+  g_assert_nonnull (strstr (sample->message, "stage"));
 }
 
 static void

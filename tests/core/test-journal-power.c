@@ -58,13 +58,13 @@ has_plan (QmigJournal *journal)
 {
   g_autoptr(QmigJournalEntry) entry = qmig_journal_load (journal, "m-1", NULL);
 
-  return entry->plan != NULL;
+  return entry != NULL && entry->plan != NULL;
 }
 
 static gboolean
 act_begin (Fixture *f, GError **error)
 {
-  return qmig_journal_begin (f->journal, "m-1", "switchover", error);
+  return qmig_journal_begin (f->journal, "m-1", "switchover", FALSE, error);
 }
 
 static gboolean
@@ -72,27 +72,13 @@ has_begun (QmigJournal *journal)
 {
   g_autoptr(QmigJournalEntry) entry = qmig_journal_load (journal, "m-1", NULL);
 
-  return g_strcmp0 (entry->step, "switchover") == 0 && !entry->step_done;
-}
-
-static gboolean
-act_done (Fixture *f, GError **error)
-{
-  return qmig_journal_done (f->journal, "m-1", "precopy", error);
-}
-
-static gboolean
-has_done (QmigJournal *journal)
-{
-  g_autoptr(QmigJournalEntry) entry = qmig_journal_load (journal, "m-1", NULL);
-
-  return g_strcmp0 (entry->step, "precopy") == 0 && entry->step_done;
+  return entry != NULL && g_strcmp0 (entry->step, "switchover") == 0;
 }
 
 static gboolean
 act_intent (Fixture *f, GError **error)
 {
-  return qmig_journal_commit_intent (f->journal, "m-1", error);
+  return qmig_journal_begin (f->journal, "m-1", "commit", TRUE, error);
 }
 
 static gboolean
@@ -100,7 +86,7 @@ has_intent (QmigJournal *journal)
 {
   g_autoptr(QmigJournalEntry) entry = qmig_journal_load (journal, "m-1", NULL);
 
-  return entry->commit_intent;
+  return entry != NULL && entry->commit_intent;
 }
 
 static gboolean
@@ -116,7 +102,7 @@ has_ended (QmigJournal *journal)
 {
   g_autoptr(QmigJournalEntry) entry = qmig_journal_load (journal, "m-1", NULL);
 
-  return entry->ended;
+  return entry != NULL && entry->ended;
 }
 
 static gboolean
@@ -232,7 +218,6 @@ static const struct
   { "create", act_create, has_created, 1, FALSE },
   { "set-plan", act_plan, has_plan, 1, FALSE },
   { "begin", act_begin, has_begun, 1, FALSE },
-  { "done", act_done, has_done, 1, FALSE },
   { "commit-intent", act_intent, has_intent, 1, FALSE },
   { "end", act_end, has_ended, 1, TRUE },
   { "reserve", act_reserve, has_reserved, 1, FALSE },
@@ -256,7 +241,7 @@ prepare (Fixture *f)
   fixture_add_event (f->journal, "m-1", 1, "log", "{}");
   g_assert_true (qmig_journal_reserve (f->journal, spec, &error));
   g_assert_true (qmig_journal_add_vm (f->journal, "web01", "/run/web01.qmp", 1, &error));
-  g_assert_true (qmig_journal_begin (f->journal, "m-1", "check", &error));
+  g_assert_true (qmig_journal_begin (f->journal, "m-1", "check", FALSE, &error));
   g_assert_no_error (error);
 }
 
@@ -320,7 +305,7 @@ test_syncs_of_a_migration (Fixture *f, gconstpointer data)
       if (i % 200 == 0)
         g_assert_true (act_begin (f, &error));
       if (i % 200 == 100)
-        g_assert_true (act_done (f, &error));
+        g_assert_true (act_intent (f, &error));
     }
   g_assert_cmpint (watched_vfs_get_syncs () - before, ==, 20);
 }
@@ -351,7 +336,7 @@ test_disk_full (Fixture *f, gconstpointer data)
       g_assert_nonnull (strstr (error->message, f->path));
       g_assert_nonnull (strstr (error->message, "disk full"));
       /* The connection serves on. */
-      g_assert_true (qmig_journal_begin (f->journal, "m-1", "check", &later));
+      g_assert_true (qmig_journal_begin (f->journal, "m-1", "check", FALSE, &later));
       g_assert_no_error (later);
     }
 
