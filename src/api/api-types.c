@@ -180,6 +180,11 @@ static const ApiField qmig_plan_fields[] = {
   STRV (QmigPlan, notes, "what was changed in it and why"),
   STRV (QmigPlan, commands, "the QMP commands in order, each with its side"),
   LIST (QmigPlan, checks, qmig_check, "the verdicts of pre-flight"),
+  STRING (QmigPlan, run_dir, "of the VM on the destination"),
+  STRV (QmigPlan, capabilities_on, "switched on at the source for the move"),
+  STRV (QmigPlan, capabilities_off, "of these the ones to switch off again on the way back"),
+  INT (QmigPlan, restore_downtime_ms, "the source's own limit, for the way back"),
+  INT (QmigPlan, restore_bandwidth_bytes_per_s, "the source's own limit, for the way back"),
 };
 TYPE (QmigPlan, qmig_plan, "qmig.plan/1");
 

@@ -196,6 +196,11 @@ typedef struct
   char **notes;            /* what was changed in it and why */
   char **commands;         /* the QMP commands in order: "destination: migrate-incoming …" */
   GPtrArray *checks;       /* QmigCheck */
+  char *run_dir;           /* of the VM on the destination */
+  char **capabilities_on;  /* switched on at the source for the move … */
+  char **capabilities_off; /* … and of these the ones to switch off again on the way back */
+  gint64 restore_downtime_ms;           /* the source's own limits, for the way back */
+  gint64 restore_bandwidth_bytes_per_s;
 } QmigPlan;
 API_DECLARE_VALUE (QmigPlan, qmig_plan)
 

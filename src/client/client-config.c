@@ -154,8 +154,8 @@ qmig_client_list_hosts (GError **error)
 static gboolean
 check_name (const char *name, GError **error)
 {
-  gboolean good = name != NULL && g_ascii_isalnum (name[0]) && strlen (name) <= NAME_MAX_BYTES
-                  && !g_str_equal (name, "local");
+  gboolean good
+      = name != NULL && g_ascii_isalnum (name[0]) && strlen (name) <= NAME_MAX_BYTES && !g_str_equal (name, "local");
 
   for (const char *p = name; good && *p != '\0'; p++)
     good = g_ascii_isalnum (*p) || strchr ("-_.", *p) != NULL;

@@ -16,19 +16,19 @@ typedef struct
 {
   QmigClient *client;
   const char *migration;
-  gint64 after;                     /* seq of the last event delivered */
+  gint64 after; /* seq of the last event delivered */
   const ClientFollowLimits *limits;
   QmigEventFunc func;
   gpointer user_data;
   GCancellable *cancellable;
 
-  GCancellable *stop;               /* ends the operation under way */
-  GAsyncResult *result;             /* of the operation under way, once it has one */
+  GCancellable *stop;   /* ends the operation under way */
+  GAsyncResult *result; /* of the operation under way, once it has one */
   GSource *timer;
   gboolean timer_fired;
   GSource *cancel_source;
-  gint64 heard_us;                  /* when the last line came, monotonic */
-  GError *cause;                    /* of the last break */
+  gint64 heard_us; /* when the last line came, monotonic */
+  GError *cause;   /* of the last break */
 } Follow;
 
 typedef enum
@@ -173,6 +173,8 @@ follow_deliver (Follow *follow, const char *line, gsize length, GError **error)
     }
 
   follow->heard_us = g_get_monotonic_time ();
+  if (g_strcmp0 (event->type, "end") == 0)
+    return FOLLOW_OVER;
   if (g_strcmp0 (event->type, "heartbeat") == 0 || event->seq <= follow->after)
     return FOLLOW_AGAIN;
 
@@ -225,9 +227,12 @@ follow_stream (Follow *follow, GInputStream *stream, GError **error)
 
       if (bytes == NULL)
         return FOLLOW_AGAIN;
-      /* An orderly end: the agent says that nothing more will come. A broken connection is an error instead. */
+      /* No orderly end either: libsoup tells a chunked body that breaks off from a finished one by nothing. */
       if (g_bytes_get_size (bytes) == 0)
-        return FOLLOW_OVER;
+        {
+          follow_broke (follow, g_error_new_literal (G_IO_ERROR, G_IO_ERROR_CLOSED, "it closed the event stream"));
+          return FOLLOW_AGAIN;
+        }
 
       g_byte_array_append (pending, g_bytes_get_data (bytes, NULL), (guint) g_bytes_get_size (bytes));
       end = follow_split (follow, pending, error);
@@ -268,8 +273,7 @@ follow_once (Follow *follow, GError **error)
   GError *cause = NULL;
 
   follow_begin (follow, follow->limits->silence_ms);
-  soup_session_send_async (follow->client->session, message, G_PRIORITY_DEFAULT, follow->stop, follow_finished,
-                           follow);
+  soup_session_send_async (follow->client->session, message, G_PRIORITY_DEFAULT, follow->stop, follow_finished, follow);
   follow_await (follow);
   stream = soup_session_send_finish (follow->client->session, follow->result, &cause);
   if (stream == NULL)
@@ -312,14 +316,14 @@ follow_run (Follow *follow, GError **error)
 }
 
 gboolean
-client_follow_within (QmigClient                *self,
-                      const char                *migration,
-                      gint64                     after,
-                      const ClientFollowLimits  *limits,
-                      QmigEventFunc              func,
-                      gpointer                   user_data,
-                      GCancellable              *cancellable,
-                      GError                   **error)
+client_follow_within (QmigClient *self,
+                      const char *migration,
+                      gint64 after,
+                      const ClientFollowLimits *limits,
+                      QmigEventFunc func,
+                      gpointer user_data,
+                      GCancellable *cancellable,
+                      GError **error)
 {
   Follow follow = { .client = self,
                     .migration = migration,
@@ -337,13 +341,13 @@ client_follow_within (QmigClient                *self,
 }
 
 gboolean
-qmig_client_follow (QmigClient     *self,
-                    const char     *migration,
-                    gint64          after,
-                    QmigEventFunc   func,
-                    gpointer        user_data,
-                    GCancellable   *cancellable,
-                    GError        **error)
+qmig_client_follow (QmigClient *self,
+                    const char *migration,
+                    gint64 after,
+                    QmigEventFunc func,
+                    gpointer user_data,
+                    GCancellable *cancellable,
+                    GError **error)
 {
   return client_follow_within (self, migration, after, &client_follow_limits, func, user_data, cancellable, error);
 }

@@ -89,7 +89,7 @@ typedef struct
   GCancellable *cancellable;
   gint64 deadline_us;
   char *log_path;
-  gint64 log_start;  /* where this agent's part of the log begins */
+  gint64 log_start; /* where this agent's part of the log begins */
   int pidfd;
 } Start;
 
@@ -114,8 +114,8 @@ start_pause (Start *start, const char *what, GError **error)
 
   if (g_get_monotonic_time () > start->deadline_us)
     {
-      g_set_error (error, QMIG_ERROR, QMIG_EXIT_UNREACHABLE, "cannot reach an agent of one's own: %s for %d s; see '%s'",
-                   what, START_MS / 1000, start->log_path);
+      g_set_error (error, QMIG_ERROR, QMIG_EXIT_UNREACHABLE,
+                   "cannot reach an agent of one's own: %s for %d s; see '%s'", what, START_MS / 1000, start->log_path);
       return FALSE;
     }
 
@@ -131,8 +131,7 @@ static gboolean
 agent_answers (QmigClient *self, GCancellable *cancellable, GError **error)
 {
   g_autoptr(GError) cause = NULL;
-  g_autoptr(JsonObject) answer
-      = qmig_client_call (self, "GET", "/v1/host", NULL, PROBE_MS, NULL, cancellable, &cause);
+  g_autoptr(JsonObject) answer = qmig_client_call (self, "GET", "/v1/host", NULL, PROBE_MS, NULL, cancellable, &cause);
 
   if (answer != NULL)
     return TRUE;
@@ -223,8 +222,8 @@ spawn_agent (Start *start, const char *program, GError **error)
     return FALSE;
 
   /* GLib forks twice here: the agent is no child of ours, and leaves us no zombie whoever ends first. */
-  spawned = g_spawn_async_with_fds ("/", (char **) argv, NULL, G_SPAWN_SEARCH_PATH, new_session, NULL, &pid, -1,
-                                    log_fd, log_fd, error);
+  spawned = g_spawn_async_with_fds ("/", (char **) argv, NULL, G_SPAWN_SEARCH_PATH, new_session, NULL, &pid, -1, log_fd,
+                                    log_fd, error);
   close (log_fd);
   if (!spawned)
     {

@@ -78,8 +78,8 @@ qmig_client_new (const char *uri, GError **error)
   self->context = g_main_context_ref_thread_default ();
   address = g_unix_socket_address_new (self->socket_path);
   /* The default of two connections would let one event stream and one long poll block every other call. */
-  self->session = soup_session_new_with_options ("remote-connectable", address, "max-conns", 16,
-                                                 "max-conns-per-host", 16, "user-agent", "qmig/" QMIG_VERSION, NULL);
+  self->session = soup_session_new_with_options ("remote-connectable", address, "max-conns", 16, "max-conns-per-host",
+                                                 16, "user-agent", "qmig/" QMIG_VERSION, NULL);
   return self;
 }
 
@@ -199,12 +199,12 @@ set_error_from_problem (QmigClient *self, guint status, const QmigProblem *probl
 }
 
 JsonObject *
-client_read_answer (QmigClient    *self,
-                    SoupMessage   *message,
-                    const guint8  *text,
-                    gsize          length,
-                    QmigProblem  **problem,
-                    GError       **error)
+client_read_answer (QmigClient *self,
+                    SoupMessage *message,
+                    const guint8 *text,
+                    gsize length,
+                    QmigProblem **problem,
+                    GError **error)
 {
   static const JsonStrictLimits limits = { CLIENT_ANSWER_MAX_BYTES, 64 };
   guint status = soup_message_get_status (message);
@@ -244,9 +244,9 @@ client_unreachable (QmigClient *self, const GError *cause)
 typedef struct
 {
   SoupMessage *message;
-  char *what;                /* "GET /v1/host", for errors */
+  char *what; /* "GET /v1/host", for errors */
   gint64 timeout_ms;
-  GCancellable *stop;        /* the operation's own: the caller's cancellable and the timer both end it */
+  GCancellable *stop; /* the operation's own: the caller's cancellable and the timer both end it */
   GSource *timer;
   GSource *cancel_source;
   gboolean timed_out;
@@ -409,14 +409,14 @@ call_sent (GObject *source, GAsyncResult *result, gpointer user_data)
 }
 
 void
-qmig_client_call_async (QmigClient          *self,
-                        const char          *method,
-                        const char          *path,
-                        JsonObject          *body,
-                        gint64               timeout_ms,
-                        GCancellable        *cancellable,
-                        GAsyncReadyCallback  callback,
-                        gpointer             user_data)
+qmig_client_call_async (QmigClient *self,
+                        const char *method,
+                        const char *path,
+                        JsonObject *body,
+                        gint64 timeout_ms,
+                        GCancellable *cancellable,
+                        GAsyncReadyCallback callback,
+                        gpointer user_data)
 {
   GTask *task = g_task_new (self, NULL, callback, user_data);
   Call *call = g_new0 (Call, 1);
@@ -453,14 +453,14 @@ keep_result (GObject *source, GAsyncResult *result, gpointer user_data)
 }
 
 JsonObject *
-qmig_client_call (QmigClient    *self,
-                  const char    *method,
-                  const char    *path,
-                  JsonObject    *body,
-                  gint64         timeout_ms,
-                  QmigProblem  **problem,
-                  GCancellable  *cancellable,
-                  GError       **error)
+qmig_client_call (QmigClient *self,
+                  const char *method,
+                  const char *path,
+                  JsonObject *body,
+                  gint64 timeout_ms,
+                  QmigProblem **problem,
+                  GCancellable *cancellable,
+                  GError **error)
 {
   g_autoptr(GAsyncResult) result = NULL;
 

@@ -25,9 +25,12 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (QmigProcess, qmig_process_free)
 /* Every process whose executable is a qemu-system-*.  GPtrArray of QmigProcess. */
 GPtrArray *qmig_process_list_qemus (void);
 
+gint64 qmig_process_get_start_time (gint64 pid); /* of a zombie too; 0 when gone */
 /* Neither gone, nor a zombie, nor another process with the same pid. */
 gboolean qmig_process_is_alive (gint64 pid, gint64 start_time);
 gint64 qmig_process_rss_bytes (gint64 pid); /* 0 when gone */
+/* @pid is a child of ours that nobody watches: it is reaped in passing some time after its end. */
+void qmig_process_adopt (gint64 pid);
 
 /*
  * Watches one process by pidfd in the creator's context; reaps it when it is our child.

@@ -106,18 +106,46 @@ json_strict_parse_object (const char *text, gsize length, const JsonStrictLimits
   return json_node_dup_object (node);
 }
 
-/* json-glib 1.6 writes U+001F as it is, which no JSON reader has to take; outside of strings it cannot occur. */
+static gboolean
+begins_exponent (const char *text, const char *p)
+{
+  return *p == 'e' && p > text && g_ascii_isdigit (p[-1]);
+}
+
+/* json-glib 1.6 writes U+001F in a string as it is and 1e22 as 1e+22.0; neither is JSON. */
+static char *
+repair (const char *text)
+{
+  GString *repaired = g_string_sized_new (strlen (text));
+  gboolean in_string = FALSE;
+  gboolean in_exponent = FALSE;
+
+  for (const char *p = text; *p != '\0'; p++)
+    {
+      if (*p == '"')
+        in_string = !in_string;
+      in_exponent = !in_string && (begins_exponent (text, p) || (in_exponent && strchr ("+-.0123456789", *p)));
+
+      if (in_string && *p == '\\')
+        g_string_append_c (repaired, *p++);
+
+      if (*p == 0x1f)
+        g_string_append (repaired, "\\u001f");
+      else if (in_exponent && g_str_has_prefix (p, ".0"))
+        p++;
+      else
+        g_string_append_c (repaired, *p);
+    }
+
+  return g_string_free (repaired, FALSE);
+}
+
 char *
 json_strict_print (JsonNode *node)
 {
   g_autofree char *text = json_to_string (node, FALSE);
-  g_auto(GStrv) pieces = NULL;
 
-  if (strchr (text, 0x1f) == NULL)
-    return g_steal_pointer (&text);
-
-  pieces = g_strsplit (text, "\x1f", -1);
-  return g_strjoinv ("\\u001f", pieces);
+  return repair (text);
 }
 
 char *

@@ -46,7 +46,7 @@ random_int (void)
 static double
 random_double (void)
 {
-  static const double edges[] = { 0.0, -0.0, 1.0, 0.1, 1e300, 5e-324, -1e15, 123456789.125 };
+  static const double edges[] = { 0.0, -0.0, 1.0, 0.1, 1e22, 1e300, 5e-324, 2e-7, -1e15, 123456789.125 };
 
   if (g_test_rand_bit ())
     return edges[g_test_rand_int_range (0, G_N_ELEMENTS (edges))];

@@ -45,8 +45,11 @@ test_copy_is_deep (gconstpointer data)
   sample_assert_equal (type, value, copy);
   for (gsize i = 0; i < type->n_fields; i++)
     if (type->fields[i].kind == API_JSON)
-      json_object_set_boolean_member (json_node_get_object (G_STRUCT_MEMBER (JsonNode *, value, type->fields[i].offset)),
-                                      "added", TRUE);
+      {
+        JsonNode *node = G_STRUCT_MEMBER (JsonNode *, value, type->fields[i].offset);
+
+        json_object_set_boolean_member (json_node_get_object (node), "added", TRUE);
+      }
 
   api_value_free (type, value);
   after = api_value_to_text (type, copy);
@@ -233,7 +236,9 @@ read_with (const ApiType *type, const ApiField *field, const char *json)
 static void
 test_wrong_types (gconstpointer data)
 {
-  static const char *const jsons[] = { "\"of no enum\"", "3", "3.0", "3.5", "true", "[]", "{}", "[3]", "[null]", "[[]]" };
+  static const char *const jsons[] = {
+    "\"of no enum\"", "3", "3.0", "3.5", "true", "[]", "{}", "[3]", "[null]", "[[]]",
+  };
   const ApiType *type = data;
 
   for (gsize i = 0; i < type->n_fields; i++)

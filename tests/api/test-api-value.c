@@ -29,7 +29,8 @@ test_error_path (void)
                   "plan.checks[3].status: expected one of ok, warn, fail");
   assert_refused (&qmig_problem_type, "{\"plan\":{\"checks\":[{},7]}}", "plan.checks[1]: expected an object");
   assert_refused (&qmig_problem_type, "{\"plan\":{\"argv\":[\"qemu\",true]}}", "plan.argv[1]: expected a string");
-  assert_refused (&qmig_migrate_request_type, "{\"vm\":\"a\",\"destination\":\"b\",\"knobs\":{\"downtime_ms\":\"300\"}}",
+  assert_refused (&qmig_migrate_request_type,
+                  "{\"vm\":\"a\",\"destination\":\"b\",\"knobs\":{\"downtime_ms\":\"300\"}}",
                   "knobs.downtime_ms: expected an integer");
   assert_refused (&qmig_migrate_request_type, "{\"vm\":\"a\"}", "destination: missing");
   assert_refused (&qmig_facts_type, "{\"host\":{\"kvm\":1}}", "host.kvm: expected true or false");
@@ -102,6 +103,30 @@ test_not_finite_in_data_is_null (void)
   event->data = json_node_init_object (json_node_alloc (), data);
   text = qmig_event_to_text (event);
   g_assert_nonnull (strstr (text, "\"data\":{\"rate\":null}"));
+}
+
+/* What json-glib 1.6 alone would write as 1e+22.0 and as a raw control character. */
+static void
+test_data_stays_json (void)
+{
+  g_autoptr(QmigEvent) event = qmig_event_new ();
+  g_autoptr(QmigEvent) back = NULL;
+  g_autoptr(JsonObject) data = json_object_new ();
+  g_autofree char *text = NULL;
+  g_autoptr(GError) error = NULL;
+
+  json_object_set_double_member (data, "large", 1e22);
+  json_object_set_double_member (data, "whole", 3);
+  json_object_set_string_member (data, "text", "\x1f 1e5.0 \"2e+5.0\\");
+  event->type = g_strdup ("log");
+  event->data = json_node_init_object (json_node_alloc (), data);
+  text = qmig_event_to_text (event);
+  back = qmig_event_from_text (text, -1, &error);
+
+  g_assert_no_error (error);
+  sample_assert_equal (&qmig_event_type, event, back);
+  g_assert_nonnull (strstr (text, "{\"large\":1e+22,\"whole\":3.0,"
+                                  "\"text\":\"\\u001f 1e5.0 \\\"2e+5.0\\\\\"}"));
 }
 
 static void
@@ -268,7 +293,8 @@ test_list_refused (void)
     { "{\"schema\":\"qmig.vm-list/1\"}", "items: expected an array of objects" },
     { "{\"schema\":\"qmig.vm-list/1\",\"items\":null}", "items: expected an array of objects" },
     { "{\"schema\":\"qmig.vm-list/1\",\"items\":[{},null]}", "items[1]: expected an object" },
-    { "{\"schema\":\"qmig.vm-list/1\",\"items\":[{\"name\":\"a\"},{},{\"pid\":\"1\"}]}", "items[2].pid: expected an integer" },
+    { "{\"schema\":\"qmig.vm-list/1\",\"items\":[{\"name\":\"a\"},{},{\"pid\":\"1\"}]}",
+      "items[2].pid: expected an integer" },
   };
 
   for (gsize i = 0; i < G_N_ELEMENTS (cases); i++)
@@ -332,6 +358,7 @@ main (int argc, char **argv)
   g_test_add_func ("/api/value/number-is-finite", test_number_is_finite);
   g_test_add_func ("/api/value/not-finite-is-null", test_not_finite_is_null);
   g_test_add_func ("/api/value/not-finite-in-data-is-null", test_not_finite_in_data_is_null);
+  g_test_add_func ("/api/value/data-stays-json", test_data_stays_json);
   g_test_add_func ("/api/value/enum-out-of-range", test_enum_out_of_range);
   g_test_add_func ("/api/value/broken-utf8", test_broken_utf8);
   g_test_add_func ("/api/value/broken-utf8-in-data", test_broken_utf8_in_data);
