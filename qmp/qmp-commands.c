@@ -245,22 +245,36 @@ child_name (JsonObject *property)
   return type ? g_strdup (json_strict_string (property, "name", NULL)) : NULL;
 }
 
+/* What lies below @path; QEMU makes these containers only when they get their first child. */
+static char **
+query_children (QmpClient *c, const char *path, TextFunc func, QmpWait *w, GError **error)
+{
+  g_autoptr(GError) cause = NULL;
+  char **texts = query_texts (c, "qom-list", object_with ("path", path), func, w, &cause);
+
+  if (g_error_matches (cause, QMP_ERROR, QMP_ERROR_DEVICE_NOT_FOUND))
+    return g_new0 (char *, 1);
+  if (cause)
+    g_propagate_error (error, g_steal_pointer (&cause));
+  return texts;
+}
+
 char **
 qmp_query_peripherals (QmpClient *c, QmpWait *w, GError **error)
 {
-  return query_texts (c, "qom-list", object_with ("path", "/machine/peripheral"), child_name, w, error);
+  return query_children (c, "/machine/peripheral", child_name, w, error);
 }
 
 char **
 qmp_query_anonymous_peripheral_types (QmpClient *c, QmpWait *w, GError **error)
 {
-  return query_texts (c, "qom-list", object_with ("path", "/machine/peripheral-anon"), child_type, w, error);
+  return query_children (c, "/machine/peripheral-anon", child_type, w, error);
 }
 
 char **
 qmp_query_object_ids (QmpClient *c, QmpWait *w, GError **error)
 {
-  return query_texts (c, "qom-list", object_with ("path", "/objects"), child_name, w, error);
+  return query_children (c, "/objects", child_name, w, error);
 }
 
 static char *

@@ -189,6 +189,7 @@ guest_vm_probe (const char *qemu, const char *accel, GError **error)
     }
 
   complaint = guest_vm_get_complaint (vm);
+  complaint[strcspn (complaint, "\n")] = '\0'; /* a dump of all registers may follow */
   g_set_error (error, G_IO_ERROR, G_IO_ERROR_NOT_SUPPORTED, "cannot run the demo guest with -accel %s: %s", accel,
                complaint[0] != '\0' ? complaint : "it does not tick");
   return FALSE;

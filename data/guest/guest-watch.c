@@ -9,6 +9,7 @@
 #include <poll.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -17,6 +18,8 @@
 
 /* A destination QEMU needs tens of milliseconds from its socket to its first tick. */
 #define RETRY_MS 10
+
+#define READER_NICE -15
 
 typedef struct
 {
@@ -229,6 +232,7 @@ watch_thread (gpointer data)
   g_autoptr(GArray) fds = g_array_new (FALSE, TRUE, sizeof (struct pollfd));
   gint64 retry_us = 0;
 
+  setpriority (PRIO_PROCESS, 0, READER_NICE); /* the stamps are better where this is allowed, and good where not */
   g_mutex_lock (&self->lock);
   while (!self->stop)
     {

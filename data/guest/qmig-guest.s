@@ -14,7 +14,7 @@
 # Configuration: text in the fw_cfg file opt/qmig/guest, numbers behind words of which the first letter counts:
 #   ws=64      working set, MiB                    (default 16)
 #   rate=100   written pages, MiB/s; 0 is idle     (default 0)
-#   fill=64    pages never written again, MiB  (default: as ws)
+#   fill=64    pages never written again, MiB      (default: as ws)
 #   check=4    seconds for one background check of all pages; 0 is never (default 4)
 # What does not fit into the RAM (or the first 2 GiB) is cut off, the fill first; the C line tells the real values.
 #
@@ -32,8 +32,9 @@
 # COM1 drops what nobody takes and never makes the guest wait.  An exception triple-faults into a reset: seq then
 # starts again.
 #
-# Registers: routines take arguments in and clobber eax, ebx, ecx, edx, esi, edi as each says; everything that lasts is
-# in memory (RAM is what a migration has to carry, so keep it there).  ebp is always 0, the base of the variables.
+# Registers: each routine says which it takes and clobbers (it keeps the others); nothing lasts in one from call to call.
+# What lasts is in memory, below 8 KiB, where a lost page would be noticed at once.  ebp is not used; the direction flag
+# is clear; all segments are flat.
 
         .set    ROM,            0xF0000         # where the image is seen below 1 MiB; also its link address
         .set    COM1,           0x3F8
@@ -141,7 +142,6 @@ start:
         movw    %ax, %es
         movw    %ax, %ss
         movl    $STACK, %esp
-        xorl    %ebp, %ebp
         lidtl   idt_pointer
 
         xorl    %eax, %eax                      # RAM is not zero after a reset

@@ -85,10 +85,14 @@ typedef gboolean (*QmigEventFunc) (const QmigEvent *event, gpointer user_data);
  * @migration: id
  * @after: last seq already seen; 0 for all
  *
- * Calls @func for each event in order, without gap or repeat, until the
- * `result` event was delivered, @func says stop, or @cancellable.  A lost
- * or silent stream (no heartbeat for 10 s) is opened again from the last seq; @error
- * QMIG_EXIT_UNREACHABLE when the agent stays away for 30 s.
+ * Calls @func for each event in order, without repeat, until the `result`
+ * event was delivered, the agent says that nothing more will come (an ended
+ * migration, and @after behind its result), @func says stop, or @cancellable.
+ * Seqs grow but may be sparse: a slow reader is spared samples, never anything
+ * else.  A lost or silent stream (no heartbeat for 10 s) is opened again from
+ * the last seq; @error QMIG_EXIT_UNREACHABLE when the agent stays away for 30 s.
+ *
+ * Runs the default context of the thread meanwhile.
  */
 gboolean qmig_client_follow (QmigClient     *self,
                              const char     *migration,

@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* The journal's file: one SQLite connection, its schema, its transactions and its errors in words.  For qmig-journal*.c only. */
+/* One SQLite connection: its queries, its writes and its errors in words.  For qmig-journal*.c only. */
 
 #include <sqlite3.h>
 
 #include "qmig-journal.h"
 
 G_BEGIN_DECLS
+
+/* How long a write waits for others' writes. */
+#define JOURNAL_BUSY_TIMEOUT_MS 5000
 
 struct _QmigJournal
 {
@@ -32,6 +35,12 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (JournalQuery, journal_query_end)
 /* Sets @error from what SQLite said last: "cannot ACT the journal PATH: cause". */
 void journal_fail (QmigJournal *self, const char *act, GError **error);
 
+/* For what is not worth keeping prepared. */
+gboolean journal_exec (QmigJournal *self, const char *sql, const char *act, GError **error);
+
+/* A row that can be read holds a value that cannot; @cause: (nullable) it is not there at all. */
+void journal_fail_value (QmigJournal *self, const ApiType *type, const char *row, const GError *cause, GError **error);
+
 /* @sql: a literal, or the same text each time.  One loan per text at a time. */
 JournalQuery *journal_query (QmigJournal *self, const char *sql, GError **error);
 
@@ -43,6 +52,7 @@ gboolean journal_bind_value (QmigJournal *self, JournalQuery *query, int index,
                              const ApiType *type, gconstpointer value, GError **error);
 const char *journal_column_text (JournalQuery *query, int column); /* valid until the next step */
 gint64 journal_column_int (JournalQuery *query, int column);
+/* An error names the row by its column 0. */
 gboolean journal_column_value (QmigJournal *self, JournalQuery *query, int column,
                                const ApiType *type, ApiNeed need, gpointer *value, GError **error);
 

@@ -26,8 +26,8 @@ insert_event (QmigJournal *self, const QmigEvent *event, GError **error)
     return TRUE;
 
   g_set_error (error, QMIG_ERROR, QMIG_EXIT_CONFLICT,
-               "cannot add event %" G_GINT64_FORMAT " of migration %s to the journal: the number is taken, or the migration unknown",
-               event->seq, event->migration);
+               "cannot add event %" G_GINT64_FORMAT " of migration %s to the journal: "
+               "the number is taken, or the migration unknown", event->seq, event->migration);
   return FALSE;
 }
 
@@ -36,7 +36,8 @@ qmig_journal_add_event (QmigJournal *self, const QmigEvent *event, GError **erro
 {
   g_return_val_if_fail (event->migration != NULL && event->type != NULL && event->seq != QMIG_UNSET, FALSE);
 
-  return journal_start (self, JOURNAL_HISTORY, error) && journal_finish (self, insert_event (self, event, error), error);
+  return journal_start (self, JOURNAL_HISTORY, error) &&
+         journal_finish (self, insert_event (self, event, error), error);
 }
 
 GPtrArray *
@@ -48,7 +49,7 @@ qmig_journal_list_events (QmigJournal *self,
                           GError **error)
 {
   g_autoptr(JournalQuery) query
-      = journal_query (self, "SELECT value FROM event WHERE migration = ?1 AND seq > ?2"
+      = journal_query (self, "SELECT migration, value FROM event WHERE migration = ?1 AND seq > ?2"
                              " AND (?3 IS NULL OR type = ?3) ORDER BY seq LIMIT ?4", error);
   g_autoptr(GPtrArray) events = g_ptr_array_new_with_free_func ((GDestroyNotify) qmig_event_free);
   gboolean row;
@@ -68,7 +69,7 @@ qmig_journal_list_events (QmigJournal *self,
         return NULL;
       if (!row)
         return g_steal_pointer (&events);
-      if (!journal_column_value (self, query, 0, &qmig_event_type, API_REQUIRED, &event, error))
+      if (!journal_column_value (self, query, 1, &qmig_event_type, API_REQUIRED, &event, error))
         return NULL;
       g_ptr_array_add (events, event);
     }
@@ -91,13 +92,16 @@ read_last_data (QmigJournal *self, const char *sql, const char *id, JsonObject *
     return FALSE;
   if (!row)
     return TRUE;
-  if (!journal_column_value (self, query, 0, &qmig_event_type, API_REQUIRED, (gpointer *) &event, error))
+  if (!journal_column_value (self, query, 1, &qmig_event_type, API_REQUIRED, (gpointer *) &event, error))
     return FALSE;
 
   if (event->data != NULL && JSON_NODE_HOLDS_OBJECT (event->data))
     *data = json_object_ref (json_node_get_object (event->data));
   return TRUE;
 }
+
+#define LAST_OF(type) \
+  "SELECT migration, value FROM event WHERE migration = ?1 AND type = '" type "' ORDER BY seq DESC LIMIT 1"
 
 /* -- what a migration was ------------------------------------------------------ */
 
@@ -144,17 +148,22 @@ fill_from_events (QmigJournal *self, QmigMigrationInfo *info, GError **error)
 {
   g_autoptr(JsonObject) stage = NULL;
   g_autoptr(JsonObject) sample = NULL;
+  g_autoptr(GError) cause = NULL;
 
-  if (!read_last_data (self, "SELECT value FROM event WHERE migration = ?1 AND type = 'stage' ORDER BY seq DESC LIMIT 1",
-                       info->id, &stage, error) ||
-      !read_last_data (self, "SELECT value FROM event WHERE migration = ?1 AND type = 'sample' ORDER BY seq DESC LIMIT 1",
-                       info->id, &sample, error))
+  /* The type stands in the text, so that SQLite can use the index of stages. */
+  if (!read_last_data (self, LAST_OF ("stage"), info->id, &stage, error) ||
+      !read_last_data (self, LAST_OF ("sample"), info->id, &sample, error))
     return FALSE;
 
   info->stage = stage_of_event (stage, info->step);
-  if (sample != NULL)
-    info->sample = qmig_sample_from_object (sample, error);
-  return sample == NULL || info->sample != NULL;
+  if (sample == NULL)
+    return TRUE;
+  info->sample = qmig_sample_from_object (sample, &cause);
+  if (info->sample != NULL)
+    return TRUE;
+
+  journal_fail_value (self, &qmig_sample_type, info->id, cause, error);
+  return FALSE;
 }
 
 #define INFO_COLUMNS                                                                                       \

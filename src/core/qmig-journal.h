@@ -7,7 +7,13 @@
  * Events and samples are history: they are written without waiting.
  *
  * A QmigJournal is one connection and belongs to one thread at a time; each
- * thread opens its own.
+ * thread opens its own, and never takes one through a fork.  A write waits up
+ * to five seconds for others' writes; reading waits for nobody.
+ *
+ * Errors are in QMIG_ERROR and say in words what is wrong: disk full, damaged,
+ * locked.  A write that failed has changed nothing and may be repeated on the
+ * same connection.  Where the disk itself failed, only a power cut right then
+ * could still bring it to light: recovery asks both sides in any case.
  */
 
 #include "api-types.h"
@@ -18,7 +24,10 @@ G_BEGIN_DECLS
 
 typedef struct _QmigJournal QmigJournal;
 
-/* A schema newer than ours is refused by number, in text for people, and left untouched.  (transfer full) */
+/*
+ * Opens STATE_DIR/journal.db, making both (0700, 0600) where they are not there.  (transfer full)
+ * @error: QMIG_EXIT_UNSUPPORTED for a schema newer than ours, which is left untouched to the byte
+ */
 QmigJournal *qmig_journal_open (const char *state_dir, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 void qmig_journal_close (QmigJournal *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (QmigJournal, qmig_journal_close)
@@ -50,18 +59,25 @@ QmigJournalEntry *qmig_journal_entry_copy (const QmigJournalEntry *self);
 void qmig_journal_entry_free (QmigJournalEntry *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (QmigJournalEntry, qmig_journal_entry_free)
 
-/* Durable: the migration exists.  Refused (QMIG_EXIT_CONFLICT) when an open one names the same source process or id;
- * with an idempotency key already used, *existing gets its id and nothing is written. */
+/*
+ * Durable: the migration exists.  Refused (QMIG_EXIT_CONFLICT) when any names the same id, or an open one the same
+ * source process: pid and start time, or the monitor where the pid is not known.  One left in attention is not open.
+ * With an idempotency key already used, by an open migration or an ended one, *existing gets its id and nothing is
+ * written; otherwise it is NULL.
+ */
 gboolean qmig_journal_create (QmigJournal *self, const QmigJournalEntry *entry, char **existing, GError **error);
+/* The following are refused for a migration that has ended, QMIG_EXIT_CONFLICT, unless it was left in attention. */
 gboolean qmig_journal_set_plan (QmigJournal *self, const char *id, const QmigPlan *plan, GError **error);
 /* Durable before the step acts.  The step before it is thereby done.  @one_way: this is the commit intent of promise 1,
  * on disk before `cont` is sent; from then on commit_intent is TRUE. */
 gboolean qmig_journal_begin (QmigJournal *self, const char *id, const char *step, gboolean one_way, GError **error);
+/* An ended migration that still wants attention may be settled later: time of end and result are replaced.
+ * Of all but the newest 200 ended migrations the samples are then dropped, but for the last; other events stay. */
 gboolean qmig_journal_end (QmigJournal *self, const char *id, const QmigResult *result, GError **error);
-/* An ended migration that still wants attention may be settled later: its result is replaced. */
 
+/* @error: QMIG_EXIT_NOT_FOUND */
 QmigJournalEntry *qmig_journal_load (QmigJournal *self, const char *id, GError **error);
-/* Ids of migrations not ended, oldest first. */
+/* Ids of migrations not ended, oldest first; those in attention have ended, and qmig_journal_list() finds them. */
 char **qmig_journal_list_open (QmigJournal *self, GError **error);
 
 /* -- history ------------------------------------------------------------ */
@@ -70,18 +86,20 @@ typedef struct
 {
   const char *vm;      /* (nullable) name or uuid */
   const char *host;    /* (nullable) source or destination */
-  const char *outcome; /* (nullable) */
+  const char *outcome; /* (nullable) name of a QmigOutcome, "active" for those not ended */
   gint64 since_us;     /* 0 for all */
   gint64 limit;        /* 0 for all */
 } QmigHistoryFilter;
 
-/* QmigMigrationInfo, newest first; from the journal alone (no sample of the present). */
+/* QmigMigrationInfo, newest first; from the journal alone (no sample of the present).  @filter: (nullable) */
 GPtrArray *qmig_journal_list (QmigJournal *self, const QmigHistoryFilter *filter, GError **error);
 QmigMigrationInfo *qmig_journal_info (QmigJournal *self, const char *id, GError **error);
-/* Not durable by itself; ordered by seq within a migration. */
+/* Not durable by itself: it survives our death, and a power cut from the next durable write on.  Ordered by seq within
+ * a migration; a seq that is taken and an unknown migration are QMIG_EXIT_CONFLICT. */
 gboolean qmig_journal_add_event (QmigJournal *self, const QmigEvent *event, GError **error);
 /* QmigEvent with seq > after, at most @limit (0: all). @type: (nullable) only these. */
-GPtrArray *qmig_journal_list_events (QmigJournal *self, const char *id, gint64 after, const char *type, gint64 limit, GError **error);
+GPtrArray *qmig_journal_list_events (QmigJournal *self, const char *id, gint64 after, const char *type, gint64 limit,
+                                     GError **error);
 
 /* -- reservations (the destination's side) ------------------------------- */
 
@@ -96,15 +114,22 @@ typedef struct
 void qmig_reservation_free (QmigReservation *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (QmigReservation, qmig_reservation_free)
 
+/* QMIG_EXIT_CONFLICT when the migration has a reservation. */
 gboolean qmig_journal_reserve (QmigJournal *self, const QmigIncomingSpec *spec, GError **error);
-gboolean qmig_journal_reservation_launched (QmigJournal *self, const char *migration, gint64 pid, gint64 start_time, GError **error);
+/* QMIG_EXIT_NOT_FOUND without a reservation. */
+gboolean qmig_journal_reservation_launched (QmigJournal *self, const char *migration, gint64 pid, gint64 start_time,
+                                            GError **error);
 gboolean qmig_journal_reservation_held (QmigJournal *self, const char *migration, GError **error);
+/* May be repeated. */
 gboolean qmig_journal_reservation_end (QmigJournal *self, const char *migration, GError **error);
-QmigReservation *qmig_journal_load_reservation (QmigJournal *self, const char *migration, GError **error); /* NULL without error: none */
-GPtrArray *qmig_journal_list_reservations (QmigJournal *self, GError **error); /* QmigReservation */
+/* NULL without error: none. */
+QmigReservation *qmig_journal_load_reservation (QmigJournal *self, const char *migration, GError **error);
+/* QmigReservation, oldest first. */
+GPtrArray *qmig_journal_list_reservations (QmigJournal *self, GError **error);
 
 /* -- added VMs ------------------------------------------------------------ */
 
+/* The same words again change nothing; others for a name that is taken are QMIG_EXIT_CONFLICT. */
 gboolean qmig_journal_add_vm (QmigJournal *self, const char *name, const char *qmp, gint64 pid, GError **error);
 gboolean qmig_journal_remove_vm (QmigJournal *self, const char *name, GError **error); /* QMIG_EXIT_NOT_FOUND */
 /* {"name","qmp","pid"} as QmigVmRequest */

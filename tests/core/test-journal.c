@@ -81,7 +81,6 @@ test_create_and_load (Fixture *f, gconstpointer data)
   g_assert_cmpstr (copy->destination_uri, ==, entry->destination_uri);
   g_assert_cmpint (copy->started_us, ==, entry->started_us);
   g_assert_null (copy->step);
-  g_assert_false (copy->step_done);
   g_assert_false (copy->commit_intent);
   g_assert_false (copy->ended);
   g_assert_cmpint (copy->last_seq, ==, 0);
@@ -167,14 +166,13 @@ test_idempotency (Fixture *f, gconstpointer data)
 }
 
 static void
-assert_step (Fixture *f, const char *id, const char *step, gboolean done, gboolean intent)
+assert_step (Fixture *f, const char *id, const char *step, gboolean intent)
 {
   g_autoptr(GError) error = NULL;
   g_autoptr(QmigJournalEntry) entry = qmig_journal_load (f->journal, id, &error);
 
   g_assert_no_error (error);
   g_assert_cmpstr (entry->step, ==, step);
-  g_assert_cmpint (entry->step_done, ==, done);
   g_assert_cmpint (entry->commit_intent, ==, intent);
 }
 
@@ -188,18 +186,18 @@ test_steps (Fixture *f, gconstpointer data)
   fixture_open (f);
   fixture_create (f, "m-1", 1);
   fixture_create (f, "m-2", 2);
-  g_assert_true (qmig_journal_begin (f->journal, "m-1", "check", &error));
-  assert_step (f, "m-1", "check", FALSE, FALSE);
+  g_assert_true (qmig_journal_begin (f->journal, "m-1", "check", FALSE, &error));
+  assert_step (f, "m-1", "check", FALSE);
   g_assert_true (qmig_journal_set_plan (f->journal, "m-1", plan, &error));
-  g_assert_true (qmig_journal_done (f->journal, "m-1", "check", &error));
-  assert_step (f, "m-1", "check", TRUE, FALSE);
-  g_assert_true (qmig_journal_begin (f->journal, "m-1", "commit", &error));
-  g_assert_true (qmig_journal_commit_intent (f->journal, "m-1", &error));
+  g_assert_true (qmig_journal_begin (f->journal, "m-1", "commit", TRUE, &error));
+  assert_step (f, "m-1", "commit", TRUE);
+  /* The intent is never taken back. */
+  g_assert_true (qmig_journal_begin (f->journal, "m-1", "release", FALSE, &error));
   g_assert_no_error (error);
 
   fixture_open (f);
-  assert_step (f, "m-1", "commit", FALSE, TRUE);
-  assert_step (f, "m-2", NULL, FALSE, FALSE);
+  assert_step (f, "m-1", "release", TRUE);
+  assert_step (f, "m-2", NULL, FALSE);
   entry = qmig_journal_load (f->journal, "m-1", &error);
   g_assert_cmpstr (entry->plan->destination, ==, "beta.example");
 }
@@ -216,13 +214,13 @@ act_set_plan (QmigJournal *journal, const char *id, GError **error)
 static gboolean
 act_begin (QmigJournal *journal, const char *id, GError **error)
 {
-  return qmig_journal_begin (journal, id, "precopy", error);
+  return qmig_journal_begin (journal, id, "precopy", FALSE, error);
 }
 
 static gboolean
-act_done (QmigJournal *journal, const char *id, GError **error)
+act_begin_one_way (QmigJournal *journal, const char *id, GError **error)
 {
-  return qmig_journal_done (journal, id, "precopy", error);
+  return qmig_journal_begin (journal, id, "commit", TRUE, error);
 }
 
 static gboolean
@@ -240,8 +238,7 @@ static const struct
 } acts[] = {
   { "set_plan", act_set_plan },
   { "begin", act_begin },
-  { "done", act_done },
-  { "commit_intent", qmig_journal_commit_intent },
+  { "begin-one-way", act_begin_one_way },
   { "end", act_end },
 };
 
@@ -335,7 +332,7 @@ test_too_large (Fixture *f, gconstpointer data)
   g_assert_error (error, QMIG_ERROR, QMIG_EXIT_ERROR);
   g_assert_nonnull (strstr (error->message, "too large"));
   g_clear_error (&error);
-  g_assert_true (qmig_journal_begin (f->journal, "m-1", "check", &error));
+  g_assert_true (qmig_journal_begin (f->journal, "m-1", "check", FALSE, &error));
 }
 
 /* -- history -------------------------------------------------------------------- */
@@ -391,7 +388,7 @@ test_info (Fixture *f, gconstpointer data)
 
   fixture_open (f);
   fixture_create (f, "m-1", 42);
-  g_assert_true (qmig_journal_begin (f->journal, "m-1", "switchover", &error));
+  g_assert_true (qmig_journal_begin (f->journal, "m-1", "switchover", FALSE, &error));
   fixture_add_event (f->journal, "m-1", 1, "stage", "{\"stage\": \"pre-copy\"}");
   fixture_add_event (f->journal, "m-1", 2, "sample", "{\"stage\": \"pre-copy\", \"remaining_bytes\": 99}");
   fixture_add_event (f->journal, "m-1", 3, "sample", "{\"stage\": \"pre-copy\", \"remaining_bytes\": 11}");
@@ -449,7 +446,7 @@ test_stage_without_event (Fixture *f, gconstpointer data)
     {
       g_autoptr(QmigMigrationInfo) info = NULL;
 
-      g_assert_true (qmig_journal_begin (f->journal, "m-1", cases[i].step, NULL));
+      g_assert_true (qmig_journal_begin (f->journal, "m-1", cases[i].step, FALSE, NULL));
       info = qmig_journal_info (f->journal, "m-1", NULL);
       g_assert_cmpint (info->stage, ==, cases[i].stage);
     }
