@@ -92,6 +92,7 @@ static void
 assert_nothing_left (Fixture *t)
 {
   g_autoptr(GPtrArray) qemus = qmig_process_list_qemus ();
+  g_autofree char *run_dir = g_build_filename (t->f.env.runtime_dir, "vm", ID, NULL);
 
   g_assert_false (host_fixture_has_reservation (&t->f, ID));
   g_assert_false (host_fixture_run_dir_exists (&t->f, ID));
@@ -100,7 +101,7 @@ assert_nothing_left (Fixture *t)
       const QmigProcess *process = g_ptr_array_index (qemus, i);
       g_autofree char *line = g_strjoinv (" ", process->argv);
 
-      g_assert_null (strstr (line, ID "/qmig.qmp"));
+      g_assert_null (strstr (line, run_dir));
     }
 }
 
