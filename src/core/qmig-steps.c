@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "qmig-steps.h"
 
+#include <sys/wait.h>
+
 #include "json-strict.h"
 #include "qmig-launcher.h"
 #include "qmig-plan.h"
@@ -117,18 +119,34 @@ source_is_gone (QmigMigration *self)
   return self->source == NULL || qmig_instance_is_gone (self->source);
 }
 
+static void
+append_end_of_destination (QmigMigration *self, GString *why, const QmigIncoming *incoming)
+{
+  int status = (int) incoming->exit_status;
+
+  g_string_append_printf (why, "%sthe destination QEMU on '%s' ", why->len > 0 ? "; " : ": ", qmig_host_get_name (self->host));
+  if (incoming->exit_status == QMIG_UNSET)
+    g_string_append (why, "is gone");
+  else if (WIFSIGNALED (status))
+    g_string_append_printf (why, "was killed by signal %d", WTERMSIG (status));
+  else
+    g_string_append_printf (why, "exited with status %d", WEXITSTATUS (status));
+}
+
 /* The source's word and the destination's, joined: often only one of them knows the reason. */
 static void
 set_failure (QmigMigration *self, const char *what, GError **error)
 {
   const char *ours = self->source != NULL ? self->source->error_desc : NULL;
   const QmigIncoming *incoming = qmig_host_peek (self->host, NULL);
-  const char *theirs = incoming != NULL ? incoming->error : NULL;
+  const char *theirs = incoming != NULL && incoming->error != NULL && *incoming->error != '\0' ? incoming->error : NULL;
   g_autoptr(GString) why = g_string_new (NULL);
 
   if (ours != NULL)
     g_string_append_printf (why, ": QEMU on the source says: %s", ours);
-  if (theirs != NULL && *theirs != '\0')
+  if (incoming != NULL && incoming->phase == QMIG_INCOMING_GONE)
+    append_end_of_destination (self, why, incoming);
+  if (theirs != NULL)
     g_string_append_printf (why, "%s QEMU on '%s' says: %s", why->len > 0 ? ";" : ":", qmig_host_get_name (self->host), theirs);
   g_set_error (error, QMIG_ERROR, QMIG_EXIT_ROLLED_BACK, "%s%s", what, why->str);
 }
@@ -580,7 +598,7 @@ judge_precopy (QmigMigration *self, gint64 begun_us, QmpWait *wait, GError **err
 
   if (destination_is_gone (self))
     {
-      fail_with_both_accounts (self, "the destination QEMU died in pre-copy", wait, error);
+      fail_with_both_accounts (self, "the migration ended in pre-copy", wait, error);
       return PRECOPY_FAILED;
     }
   if (qmig_sampler_stalled_ms (&self->sampler, now_us) > STALL_MS)
@@ -651,7 +669,7 @@ wait_at_gate (QmigMigration *self, QmpWait *wait, GError **error)
         return fail_source_gone (self, error);
       if (destination_is_gone (self))
         {
-          set_failure (self, "the destination QEMU died while the guest was held at the gate", error);
+          set_failure (self, "the migration ended while the guest was held at the gate", error);
           return FALSE;
         }
       renew_lease (self, &renewed_us, as_long_as_it_takes);
@@ -674,7 +692,7 @@ pass_gate (QmigMigration *self, QmpWait *wait, GError **error)
     }
   if (incoming->phase == QMIG_INCOMING_GONE)
     {
-      fail_with_both_accounts (self, "the destination QEMU died before the switchover", wait, error);
+      fail_with_both_accounts (self, "the migration ended before the switchover", wait, error);
       return FALSE;
     }
   qmig_fault_point ("gate", "switchover");
@@ -698,7 +716,7 @@ switchover_is_over (QmigMigration *self, gboolean *over, QmpWait *wait, GError *
     }
   if (destination_is_gone (self))
     {
-      fail_with_both_accounts (self, "the destination QEMU died in the switchover", wait, error);
+      fail_with_both_accounts (self, "the migration ended in the switchover", wait, error);
       return FALSE;
     }
   if (self->source->status == QMP_MIGRATION_STATUS_COMPLETED && self->source->run_state != QMP_RUN_STATE_POSTMIGRATE &&
