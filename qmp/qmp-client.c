@@ -303,7 +303,7 @@ make_text (gint64 id, const char *command, JsonObject *arguments, gboolean out_o
   return g_strconcat (text, "\n", NULL);
 }
 
-/* json-glib prints what is no JSON too: NaN, strings that are not UTF-8. */
+/* Strings may be no UTF-8, and objects deeper than QEMU reads. */
 static gboolean
 check_text (const char *text, GError **error)
 {

@@ -104,20 +104,6 @@ json_strict_parse_object (const char *text, gsize length, const JsonStrictLimits
   return json_node_dup_object (node);
 }
 
-char *
-json_strict_print (JsonNode *node)
-{
-  return json_to_string (node, FALSE);
-}
-
-char *
-json_strict_print_object (JsonObject *object)
-{
-  g_autoptr(JsonNode) node = json_node_init_object (json_node_alloc (), object);
-
-  return json_strict_print (node);
-}
-
 static JsonNode *
 get_member (JsonObject *object, const char *name, JsonNodeType type)
 {
