@@ -431,7 +431,6 @@ execute (QmpClient   *self,
          QmpWait     *wait,
          GError     **error)
 {
-  g_autoptr(QmpClient) keep = g_object_ref (self);
   g_autoptr(JsonObject) owned = arguments;
   g_autoptr(GError) cause = NULL;
   Call call = { 0 };
@@ -442,9 +441,12 @@ execute (QmpClient   *self,
   if (!check_may_begin (command, wait, error))
     return NULL;
 
+  /* Anything may run in the meantime, also what drops the caller's reference. */
+  g_object_ref (self);
   id = submit (self, command, g_steal_pointer (&owned), out_of_band, end_call, &call);
   if (!qmp_wait_until (wait, check_call, &call, &cause))
     abandon (self, id, g_steal_pointer (&cause));
+  g_object_unref (self);
   if (call.error)
     g_propagate_error (error, call.error);
   return call.result;

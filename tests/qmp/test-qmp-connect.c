@@ -85,6 +85,7 @@ test_again (Fixture *f, gconstpointer data)
       g_autoptr(QmpClient) client = qmp_client_open (f->path, f->wait, &f->error);
 
       g_assert_no_error (f->error);
+      g_assert_nonnull (client);
     }
 }
 
