@@ -1,0 +1,473 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* The receiving side as the main context sees it: leases, last known states, and requests that wait. */
+
+#include "agent-incoming-private.h"
+
+#include <string.h>
+
+#include "qmp-error.h"
+
+#define POLL_DEFAULT_MS 20000
+
+typedef struct
+{
+  AgentIncoming *incoming;
+  AgentRequest *request;
+  gint64 after;
+  GSource *timer;
+} AgentPoll;
+
+/* -- table and lease -------------------------------------------------------------- */
+
+static gboolean change_in_main (gpointer user_data);
+static gboolean job_done_in_main (gpointer user_data);
+
+GHashTable *
+agent_incomings_table_new (void)
+{
+  return g_hash_table_new_full (g_str_hash, g_str_equal, g_free, (GDestroyNotify) agent_incoming_unref);
+}
+
+static AgentIncoming *
+lookup_or_new (Agent *agent, const char *migration)
+{
+  AgentIncoming *self = g_hash_table_lookup (agent->incomings, migration);
+
+  if (self != NULL)
+    return self;
+
+  self = agent_incoming_new (agent, migration, change_in_main, job_done_in_main);
+  g_mutex_lock (&agent->lock);
+  g_hash_table_insert (agent->incomings, g_strdup (migration), self);
+  g_mutex_unlock (&agent->lock);
+  return self;
+}
+
+static void
+disarm (AgentIncoming *self)
+{
+  if (self->lease_timer == NULL)
+    return;
+
+  g_source_destroy (self->lease_timer);
+  g_clear_pointer (&self->lease_timer, g_source_unref);
+}
+
+static void
+poll_free (AgentPoll *poll)
+{
+  g_source_destroy (poll->timer);
+  g_source_unref (poll->timer);
+  g_ptr_array_remove_fast (poll->incoming->polls, poll);
+  g_free (poll);
+}
+
+static void
+reply_state (AgentRequest *request, const QmigIncoming *state)
+{
+  g_autoptr(QmigIncoming) now = qmig_incoming_copy (state);
+
+  now->time_us = g_get_real_time ();
+  agent_request_reply (request, qmig_incoming_to_object (now));
+}
+
+static void
+poll_answer (AgentPoll *poll)
+{
+  AgentRequest *request = poll->request;
+
+  request->on_gone = NULL;
+  reply_state (request, poll->incoming->latest);
+  poll_free (poll);
+}
+
+static void
+poll_gone (gpointer user_data)
+{
+  AgentPoll *poll = user_data;
+  AgentRequest *request = poll->request;
+
+  poll_free (poll);
+  agent_request_free (request);
+}
+
+static gboolean
+poll_over (gpointer user_data)
+{
+  poll_answer (user_data);
+  return G_SOURCE_REMOVE;
+}
+
+static void
+answer_polls (AgentIncoming *self)
+{
+  for (guint i = self->polls->len; i > 0; i--)
+    {
+      AgentPoll *poll = g_ptr_array_index (self->polls, i - 1);
+
+      if (poll->after != self->latest->seq)
+        poll_answer (poll);
+    }
+}
+
+static void
+set_latest (AgentIncoming *self, const QmigIncoming *state)
+{
+  if (self->latest != NULL && state->seq < self->latest->seq)
+    return;
+
+  g_mutex_lock (&self->agent->lock);
+  g_clear_pointer (&self->latest, qmig_incoming_free);
+  self->latest = qmig_incoming_copy (state);
+  g_mutex_unlock (&self->agent->lock);
+  if (state->held)
+    agent_lease_hold (&self->lease);
+  answer_polls (self);
+}
+
+static gboolean
+change_in_main (gpointer user_data)
+{
+  AgentChange *change = user_data;
+
+  set_latest (change->incoming, change->state);
+  agent_incoming_unref (change->incoming);
+  qmig_incoming_free (change->state);
+  g_free (change);
+  return G_SOURCE_REMOVE;
+}
+
+/* The reservation is over: the worker ends, and the next question starts from the journal. */
+static void
+drop (AgentIncoming *self)
+{
+  while (self->polls->len > 0)
+    poll_answer (g_ptr_array_index (self->polls, 0));
+  disarm (self);
+  agent_incoming_quit (self);
+  g_mutex_lock (&self->agent->lock);
+  g_hash_table_remove (self->agent->incomings, self->migration);
+  g_mutex_unlock (&self->agent->lock);
+}
+
+static gboolean
+is_reserved (AgentIncoming *self)
+{
+  g_autoptr(GError) error = NULL;
+  QmigReservation *reservation = qmig_journal_load_reservation (self->agent->journal, self->migration, &error);
+  gboolean reserved = reservation != NULL || error != NULL;
+
+  if (error != NULL)
+    g_warning ("cannot look up reservation %s: %s", self->migration, error->message);
+  g_clear_pointer (&reservation, qmig_reservation_free);
+  return reserved;
+}
+
+static void arm (AgentIncoming *self);
+
+static void
+hand_over (AgentIncoming *self, const char *action, QmigIncomingSpec *spec, gint64 poll_after, AgentRequest *request)
+{
+  AgentJob *job = g_new0 (AgentJob, 1);
+
+  job->incoming = agent_incoming_ref (self);
+  job->action = g_strdup (action);
+  job->spec = spec;
+  job->poll_after = poll_after;
+  job->request = request;
+  if (spec != NULL)
+    {
+      g_set_object (&self->preparing, NULL);
+      self->preparing = g_cancellable_new ();
+      job->cancellable = g_object_ref (self->preparing);
+    }
+  else if (g_str_equal (action, "abort") && self->preparing != NULL)
+    {
+      g_cancellable_cancel (self->preparing);
+    }
+
+  self->n_jobs++;
+  disarm (self);
+  agent_incoming_push (self, job);
+}
+
+/* Only reached between jobs: each one puts the timer off. */
+static gboolean
+lease_over (gpointer user_data)
+{
+  AgentIncoming *self = user_data;
+
+  if (!agent_lease_is_over (&self->lease, g_get_monotonic_time ()))
+    {
+      arm (self);
+      return G_SOURCE_REMOVE;
+    }
+
+  g_message ("reservation %s: the source has been silent for %" G_GINT64_FORMAT " ms; its destination is ended",
+             self->migration, self->lease.length_ms);
+  hand_over (self, "abort", NULL, -1, NULL);
+  return G_SOURCE_REMOVE;
+}
+
+static void
+arm (AgentIncoming *self)
+{
+  gint64 deadline_us = agent_lease_get_deadline_us (&self->lease);
+
+  disarm (self);
+  if (deadline_us < 0 || self->lease.length_ms == 0 || self->n_jobs > 0)
+    return;
+
+  self->lease_timer = g_timeout_source_new (G_MAXUINT);
+  g_source_set_ready_time (self->lease_timer, deadline_us);
+  g_source_set_callback (self->lease_timer, lease_over, self, NULL);
+  g_source_attach (self->lease_timer, self->agent->context);
+}
+
+static void
+park (AgentIncoming *self, AgentRequest *request, gint64 after, gint64 wait_ms)
+{
+  AgentPoll *poll = g_new0 (AgentPoll, 1);
+
+  poll->incoming = self;
+  poll->request = request;
+  poll->after = after;
+  poll->timer = g_timeout_source_new ((guint) wait_ms);
+  g_source_set_callback (poll->timer, poll_over, poll, NULL);
+  g_source_attach (poll->timer, self->agent->context);
+  request->on_gone = poll_gone;
+  request->on_gone_data = poll;
+  g_ptr_array_add (self->polls, poll);
+}
+
+static gint64
+poll_ms (AgentIncoming *self, AgentRequest *request)
+{
+  gint64 wanted = POLL_DEFAULT_MS;
+
+  /* Checked when the request came. */
+  agent_request_query_int (request, "wait_ms", POLL_DEFAULT_MS, 0, POLL_DEFAULT_MS, &wanted, NULL);
+  return agent_lease_get_poll_ms (&self->lease, wanted);
+}
+
+/* A refusal by QEMU itself means that surely nothing happened; that must survive the way to the source. */
+static void
+mark_refusal (GError *error)
+{
+  if (!qmp_error_is_refusal (error))
+    return;
+
+  error->domain = QMIG_ERROR;
+  error->code = QMIG_EXIT_REFUSED;
+}
+
+static void
+answer_job (AgentJob *job)
+{
+  AgentIncoming *self = job->incoming;
+  AgentRequest *request = g_steal_pointer (&job->request);
+
+  if (request == NULL)
+    {
+      if (job->error != NULL)
+        g_warning ("reservation %s: cannot %s: %s", self->migration, job->action, job->error->message);
+      return;
+    }
+
+  if (job->error != NULL)
+    {
+      mark_refusal (job->error);
+      request->problem_migration = g_strdup (self->migration);
+      agent_request_fail (request, g_steal_pointer (&job->error));
+    }
+  else if (job->poll_after >= 0 && job->poll_after == job->answer->seq && !request->gone)
+    park (self, request, job->poll_after, poll_ms (self, request));
+  else
+    reply_state (request, job->answer);
+}
+
+static gboolean
+job_done_in_main (gpointer user_data)
+{
+  AgentJob *job = user_data;
+  AgentIncoming *self = job->incoming;
+
+  self->n_jobs--;
+  if (job->spec != NULL)
+    {
+      g_clear_object (&self->preparing);
+      agent_lease_start (&self->lease, job->spec->lease_ms, g_get_monotonic_time ());
+    }
+  else
+    {
+      agent_lease_renew (&self->lease, g_get_monotonic_time ());
+    }
+
+  if (job->answer != NULL)
+    set_latest (self, job->answer);
+  answer_job (job);
+
+  if (self->n_jobs == 0 && !g_atomic_int_get (&self->quit))
+    {
+      if (is_reserved (self))
+        arm (self);
+      else
+        drop (self);
+    }
+
+  g_clear_pointer (&job->spec, qmig_incoming_spec_free);
+  g_clear_pointer (&job->answer, qmig_incoming_free);
+  g_clear_error (&job->error);
+  g_clear_object (&job->cancellable);
+  g_free (job->action);
+  g_free (job);
+  agent_incoming_unref (self);
+  return G_SOURCE_REMOVE;
+}
+
+/* -- requests --------------------------------------------------------------------- */
+
+/* It becomes a directory's name, and a key. */
+static gboolean
+check_id (const char *id, GError **error)
+{
+  gboolean good = id != NULL && g_ascii_isalnum (id[0]) && strlen (id) <= 64;
+
+  for (const char *p = id; good && *p != '\0'; p++)
+    good = g_ascii_isalnum (*p) || *p == '-';
+  if (!good)
+    g_set_error (error, QMIG_ERROR, QMIG_EXIT_USAGE, "'%s' is no id of a migration", id != NULL ? id : "");
+  return good;
+}
+
+/* What a source asks for stays where reservations live. */
+static gboolean
+check_spec (Agent *agent, const QmigIncomingSpec *spec, GError **error)
+{
+  g_autofree char *vms = g_build_filename (agent->env.runtime_dir, "vm", NULL);
+  g_autofree char *parent = spec->run_dir != NULL ? g_path_get_dirname (spec->run_dir) : NULL;
+  g_autofree char *base = spec->run_dir != NULL ? g_path_get_basename (spec->run_dir) : NULL;
+
+  if (!check_id (spec->migration, error))
+    return FALSE;
+
+  if (g_strcmp0 (parent, vms) != 0 || base[0] == '.' || spec->argv == NULL || spec->argv[0] == NULL)
+    {
+      g_set_error (error, QMIG_ERROR, QMIG_EXIT_USAGE,
+                   "cannot reserve %s: it needs a command line, and a run directory below '%s'", spec->migration, vms);
+      return FALSE;
+    }
+  return TRUE;
+}
+
+void
+agent_incoming_prepare (AgentRequest *request)
+{
+  GError *error = NULL;
+  g_autoptr(QmigIncomingSpec) spec = agent_request_read (request, &qmig_incoming_spec_type, TRUE, &error);
+  AgentIncoming *self;
+
+  if (spec == NULL || !check_spec (request->agent, spec, &error))
+    {
+      agent_request_fail (request, error);
+      return;
+    }
+
+  self = lookup_or_new (request->agent, spec->migration);
+  request->status = SOUP_STATUS_CREATED;
+  hand_over (self, "prepare", g_steal_pointer (&spec), -1, request);
+}
+
+void
+agent_incoming_get (AgentRequest *request)
+{
+  gboolean polls = agent_request_query (request, "after") != NULL;
+  gint64 after;
+  gint64 wait_ms;
+  GError *error = NULL;
+  AgentIncoming *self;
+
+  if (!check_id (request->params[0], &error)
+      || !agent_request_query_int (request, "after", -1, -1, G_MAXINT64, &after, &error)
+      || !agent_request_query_int (request, "wait_ms", POLL_DEFAULT_MS, 0, POLL_DEFAULT_MS, &wait_ms, &error))
+    {
+      agent_request_fail (request, error);
+      return;
+    }
+
+  self = lookup_or_new (request->agent, request->params[0]);
+  if (!polls || self->latest == NULL)
+    {
+      hand_over (self, "query", NULL, polls ? after : -1, request);
+      return;
+    }
+
+  agent_lease_renew (&self->lease, g_get_monotonic_time ());
+  arm (self);
+  if (self->latest->seq != after)
+    reply_state (request, self->latest);
+  else
+    park (self, request, after, poll_ms (self, request));
+}
+
+void
+agent_incoming_act (AgentRequest *request)
+{
+  GError *error = NULL;
+
+  if (!check_id (request->params[0], &error))
+    {
+      agent_request_fail (request, error);
+      return;
+    }
+
+  hand_over (lookup_or_new (request->agent, request->params[0]), request->params[1], NULL, -1, request);
+}
+
+void
+agent_incoming_resume (Agent *agent, const QmigReservation *reservation, gboolean alive)
+{
+  AgentIncoming *self = lookup_or_new (agent, reservation->spec->migration);
+
+  agent_lease_start (&self->lease, reservation->spec->lease_ms, g_get_monotonic_time ());
+  if (reservation->held)
+    agent_lease_hold (&self->lease);
+  hand_over (self, alive ? "query" : "abort", NULL, -1, NULL);
+}
+
+/* -- for others --------------------------------------------------------------------- */
+
+guint
+agent_incomings_count (Agent *agent)
+{
+  guint n;
+
+  g_mutex_lock (&agent->lock);
+  n = g_hash_table_size (agent->incomings);
+  g_mutex_unlock (&agent->lock);
+  return n;
+}
+
+char *
+agent_incomings_find_pid (Agent *agent, gint64 pid, char **run_state)
+{
+  GHashTableIter iter;
+  gpointer value;
+  char *id = NULL;
+
+  g_mutex_lock (&agent->lock);
+  g_hash_table_iter_init (&iter, agent->incomings);
+  while (id == NULL && g_hash_table_iter_next (&iter, NULL, &value))
+    {
+      AgentIncoming *self = value;
+
+      if (self->latest == NULL || self->latest->pid != pid)
+        continue;
+      id = g_strdup (self->migration);
+      if (run_state != NULL)
+        *run_state = g_strdup (self->latest->run_state);
+    }
+  g_mutex_unlock (&agent->lock);
+  return id;
+}

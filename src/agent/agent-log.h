@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* Messages of the agent go to stderr with their time, or to the system's journal where stderr leads there. */
+
+#include <glib.h>
+
+G_BEGIN_DECLS
+
+/* Once in a process, before its first message.  QMIG_LOG=debug shows each request. */
+void agent_log_init (void);
+
+G_END_DECLS

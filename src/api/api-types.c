@@ -1,0 +1,386 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "api-types.h"
+
+const char *const qmig_stage_names[] = {
+  "pre-migration", "reservation", "pre-copy", "stop-and-copy", "commitment", "activation", NULL,
+};
+
+const char *const qmig_outcome_names[] = {
+  "active", "completed", "refused", "rolled-back", "cancelled", "attention", "guest-ended", NULL,
+};
+
+const char *const qmig_location_names[] = { "unknown", "source", "destination", "none", NULL };
+
+const char *const qmig_check_status_names[] = { "ok", "warn", "fail", NULL };
+
+const char *const qmig_incoming_phase_names[] = {
+  "launching", "ready", "listening", "loaded", "committed", "gone", NULL,
+};
+
+G_STATIC_ASSERT (G_N_ELEMENTS (qmig_stage_names) == QMIG_N_STAGES + 1);
+G_STATIC_ASSERT (G_N_ELEMENTS (qmig_stage_names) == QMIG_STAGE_ACTIVATION + 2);
+G_STATIC_ASSERT (G_N_ELEMENTS (qmig_outcome_names) == QMIG_OUTCOME_GUEST_ENDED + 2);
+G_STATIC_ASSERT (G_N_ELEMENTS (qmig_location_names) == QMIG_LOCATION_NONE + 2);
+G_STATIC_ASSERT (G_N_ELEMENTS (qmig_check_status_names) == QMIG_CHECK_FAIL + 2);
+G_STATIC_ASSERT (G_N_ELEMENTS (qmig_incoming_phase_names) == QMIG_INCOMING_GONE + 2);
+
+/* A member whose C type is not Type has no association here and does not compile. */
+#define OFFSET(Struct, member, Type) _Generic (((Struct *) NULL)->member, Type : G_STRUCT_OFFSET (Struct, member))
+
+#define FIELD(Struct, member, Type, Kind, Need, text, ...)                                                             \
+  { .name = #member, .kind = Kind, .need = Need, .offset = OFFSET (Struct, member, Type), .about = text, __VA_ARGS__ }
+
+#define STRING(Struct, member, about) FIELD (Struct, member, char *, API_STRING, API_OPTIONAL, about)
+#define STRV(Struct, member, about) FIELD (Struct, member, char **, API_STRV, API_OPTIONAL, about)
+#define BOOL(Struct, member, about) FIELD (Struct, member, gboolean, API_BOOL, API_OPTIONAL, about)
+#define INT(Struct, member, about) FIELD (Struct, member, gint64, API_INT, API_OPTIONAL, about)
+#define DOUBLE(Struct, member, about) FIELD (Struct, member, double, API_DOUBLE, API_OPTIONAL, about)
+#define JSON(Struct, member, about) FIELD (Struct, member, JsonNode *, API_JSON, API_OPTIONAL, about)
+#define ENUM(Struct, member, choice, about)                                                                            \
+  FIELD (Struct, member, int, API_ENUM, API_OPTIONAL, about, .names = choice)
+#define OBJECT(Struct, member, Value, value, about)                                                                    \
+  FIELD (Struct, member, Value *, API_OBJECT, API_OPTIONAL, about, .type = &value##_type)
+#define LIST(Struct, member, value, about)                                                                             \
+  FIELD (Struct, member, GPtrArray *, API_LIST, API_OPTIONAL, about, .type = &value##_type)
+
+#define REQUIRED_STRING(Struct, member, about) FIELD (Struct, member, char *, API_STRING, API_REQUIRED, about)
+#define REQUIRED_STRV(Struct, member, about) FIELD (Struct, member, char **, API_STRV, API_REQUIRED, about)
+
+#define TYPE(Struct, value, text)                                                                                      \
+  const ApiType value##_type = {                                                                                       \
+    .name = text,                                                                                                      \
+    .size = sizeof (Struct),                                                                                           \
+    .fields = value##_fields,                                                                                          \
+    .n_fields = G_N_ELEMENTS (value##_fields),                                                                         \
+    .destroy = (GDestroyNotify) value##_free,                                                                          \
+  }
+
+/* clang-format off: one member a line, as in the structs */
+
+static const ApiField qmig_host_info_fields[] = {
+  STRING (QmigHostInfo, name, "name the agent goes by"),
+  STRING (QmigHostInfo, version, "version of qmig"),
+  INT (QmigHostInfo, api, "version of the HTTP API"),
+  STRING (QmigHostInfo, hostname, "host name of the machine"),
+  STRING (QmigHostInfo, boot_id, "boot id of the kernel; equal ids mean one machine"),
+  INT (QmigHostInfo, pid, "process id of the agent"),
+  INT (QmigHostInfo, uid, "user id of the agent"),
+  STRING (QmigHostInfo, runtime_dir, "directory of sockets and run-time files"),
+  STRING (QmigHostInfo, state_dir, "directory of the journal and the history"),
+  BOOL (QmigHostInfo, kvm, "/dev/kvm can be opened; whether it serves a guest is tried"),
+  INT (QmigHostInfo, memory_total_bytes, "bytes of memory"),
+  INT (QmigHostInfo, memory_available_bytes, "bytes available, less what reservations still hold"),
+  INT (QmigHostInfo, time_us, "wall clock when answering, microseconds since 1970 UTC"),
+  INT (QmigHostInfo, mono_us, "monotonic clock when answering, microseconds"),
+  INT (QmigHostInfo, active_migrations, "migrations this agent is running as the source"),
+  INT (QmigHostInfo, incoming, "reservations held as the destination"),
+};
+TYPE (QmigHostInfo, qmig_host_info, "qmig.host/1");
+
+static const ApiField qmig_host_entry_fields[] = {
+  STRING (QmigHostEntry, name, "name the agent knows the host by"),
+  STRING (QmigHostEntry, uri, "how it is reached: local, unix:PATH"),
+  BOOL (QmigHostEntry, reachable, "it answered just now"),
+  STRING (QmigHostEntry, problem, "why it did not"),
+  OBJECT (QmigHostEntry, info, QmigHostInfo, qmig_host_info, "what it says of itself, when reachable"),
+};
+TYPE (QmigHostEntry, qmig_host_entry, "qmig.host-entry/1");
+
+static const ApiField qmig_vm_fields[] = {
+  STRING (QmigVm, id, "PID.STARTTIME, stable while the process lives"),
+  STRING (QmigVm, name, "name of the VM"),
+  STRING (QmigVm, uuid, "UUID of the VM"),
+  STRING (QmigVm, host, "name of the host it is on"),
+  INT (QmigVm, pid, "process id of QEMU"),
+  INT (QmigVm, start_time, "start time of the process in clock ticks since boot; tells a reused pid apart"),
+  INT (QmigVm, uid, "user id of the process"),
+  STRING (QmigVm, binary, "path of the QEMU binary"),
+  STRING (QmigVm, qemu_version, "version of QEMU"),
+  STRING (QmigVm, machine, "versioned machine type"),
+  STRING (QmigVm, accelerator, "kvm, tcg"),
+  INT (QmigVm, memory_bytes, "bytes of guest memory"),
+  INT (QmigVm, vcpus, "number of virtual CPUs"),
+  STRING (QmigVm, run_state, "run state as QEMU says it; null when it could not be asked"),
+  STRING (QmigVm, qmp, "path of the monitor qmig would use"),
+  STRING (QmigVm, owner, "qmig: launched here, found: in the process list, added: by vm add"),
+  STRING (QmigVm, migration, "id of its active migration"),
+  STRING (QmigVm, problem, "why it cannot be asked or moved"),
+  STRV (QmigVm, argv, "command line; only when one VM is asked for"),
+};
+TYPE (QmigVm, qmig_vm, "qmig.vm/1");
+
+static const ApiField qmig_vm_request_fields[] = {
+  STRING (QmigVmRequest, name, "name to give the VM"),
+  STRING (QmigVmRequest, qmp, "add: path of a QMP socket"),
+  INT (QmigVmRequest, pid, "add: a process whose monitor is found in its command line"),
+  STRV (QmigVmRequest, argv, "start: a QEMU command line, the binary first"),
+  STRING (QmigVmRequest, cwd, "start: the directory that relative paths refer to"),
+};
+TYPE (QmigVmRequest, qmig_vm_request, "qmig.vm-request/1");
+
+static const ApiField qmig_qmp_request_fields[] = {
+  REQUIRED_STRING (QmigQmpRequest, command, "name of the QMP command"),
+  JSON (QmigQmpRequest, arguments, "an object with its arguments"),
+};
+TYPE (QmigQmpRequest, qmig_qmp_request, "qmig.qmp-request/1");
+
+static const ApiField qmig_knobs_fields[] = {
+  INT (QmigKnobs, downtime_ms, "QEMU's downtime-limit, milliseconds"),
+  INT (QmigKnobs, bandwidth_bytes_per_s, "QEMU's max-bandwidth, bytes per second; 0 is unlimited"),
+  INT (QmigKnobs, deadline_ms, "milliseconds from the start of the migration until it is cancelled"),
+};
+TYPE (QmigKnobs, qmig_knobs, "qmig.knobs/1");
+
+static const ApiField qmig_expect_fields[] = {
+  INT (QmigExpect, downtime_ms, "upper bound of QEMU's downtime, milliseconds"),
+  INT (QmigExpect, blackout_ms, "upper bound of the measured blackout, milliseconds"),
+  INT (QmigExpect, total_ms, "upper bound of the whole migration, milliseconds"),
+  INT (QmigExpect, rounds, "upper bound of the passes over memory"),
+};
+TYPE (QmigExpect, qmig_expect, "qmig.expect/1");
+
+static const ApiField qmig_migrate_request_fields[] = {
+  REQUIRED_STRING (QmigMigrateRequest, vm, "name, id or UUID on this host"),
+  REQUIRED_STRING (QmigMigrateRequest, destination, "host name, local or URI"),
+  STRING (QmigMigrateRequest, new_name, "name on the destination, if another"),
+  STRING (QmigMigrateRequest, transport, "unix, tcp; null: unix on one machine, tcp otherwise"),
+  STRING (QmigMigrateRequest, listen, "address the destination listens on (tcp)"),
+  INT (QmigMigrateRequest, port, "first port of the range; null: the kernel chooses"),
+  INT (QmigMigrateRequest, port_last, "last port of the range"),
+  STRING (QmigMigrateRequest, qemu_binary, "the destination's QEMU; null: the path of the source's"),
+  STRV (QmigMigrateRequest, target_args, "appended to the destination's command line"),
+  OBJECT (QmigMigrateRequest, knobs, QmigKnobs, qmig_knobs, "limits that may also be turned later"),
+  OBJECT (QmigMigrateRequest, expect, QmigExpect, qmig_expect, "bounds that decide between exit codes 0 and 8"),
+  BOOL (QmigMigrateRequest, hold, "stay at the switch-over gate until released"),
+  STRING (QmigMigrateRequest, reason, "why, for the history"),
+  STRING (QmigMigrateRequest, idempotency_key, "a repeated request with this key does not start a second migration"),
+};
+TYPE (QmigMigrateRequest, qmig_migrate_request, "qmig.migrate-request/1");
+
+static const ApiField qmig_check_fields[] = {
+  STRING (QmigCheck, id, "stable name of the check"),
+  ENUM (QmigCheck, status, qmig_check_status_names, "verdict; any fail refuses the migration"),
+  STRING (QmigCheck, text, "one sentence with its evidence"),
+  STRING (QmigCheck, way_out, "what would help"),
+};
+TYPE (QmigCheck, qmig_check, "qmig.check/1");
+
+static const ApiField qmig_plan_fields[] = {
+  STRING (QmigPlan, vm, "name of the VM"),
+  STRING (QmigPlan, uuid, "UUID of the VM"),
+  STRING (QmigPlan, source, "host name of the source"),
+  STRING (QmigPlan, destination, "host name of the destination"),
+  BOOL (QmigPlan, refused, "a check failed: nothing would be started"),
+  BOOL (QmigPlan, was_running, "the VM runs; only then the destination is continued"),
+  BOOL (QmigPlan, same_machine, "source and destination are one machine"),
+  STRING (QmigPlan, transport, "unix, tcp"),
+  INT (QmigPlan, memory_bytes, "bytes of memory the destination reserves"),
+  STRING (QmigPlan, qemu_binary, "the destination's QEMU"),
+  STRV (QmigPlan, argv, "the destination's command line"),
+  STRV (QmigPlan, notes, "what was changed in it and why"),
+  STRV (QmigPlan, commands, "the QMP commands in order, each with its side"),
+  LIST (QmigPlan, checks, qmig_check, "the verdicts of pre-flight"),
+  STRING (QmigPlan, run_dir, "of the VM on the destination"),
+  STRV (QmigPlan, capabilities_on, "switched on at the source for the move"),
+  STRV (QmigPlan, capabilities_off, "of these the ones to switch off again on the way back"),
+  INT (QmigPlan, restore_downtime_ms, "the source's own limit, for the way back"),
+  INT (QmigPlan, restore_bandwidth_bytes_per_s, "the source's own limit, for the way back"),
+};
+TYPE (QmigPlan, qmig_plan, "qmig.plan/1");
+
+static const ApiField qmig_facts_request_fields[] = {
+  REQUIRED_STRING (QmigFactsRequest, migration, "id of the migration"),
+  STRING (QmigFactsRequest, vm_name, "name the VM would have"),
+  STRING (QmigFactsRequest, uuid, "UUID of the VM"),
+  STRING (QmigFactsRequest, qemu_binary, "the QEMU to look for"),
+  STRING (QmigFactsRequest, machine, "versioned machine type it must know"),
+  STRING (QmigFactsRequest, boot_id, "boot id of the source's machine"),
+  INT (QmigFactsRequest, source_pid, "process id of the source's QEMU"),
+};
+TYPE (QmigFactsRequest, qmig_facts_request, "qmig.facts-request/1");
+
+static const ApiField qmig_facts_fields[] = {
+  OBJECT (QmigFacts, host, QmigHostInfo, qmig_host_info, "the destination's host"),
+  STRING (QmigFacts, run_dir, "where this VM's sockets and logs would live; not created yet"),
+  BOOL (QmigFacts, binary_found, "the QEMU binary exists and can be started"),
+  STRING (QmigFacts, binary, "its path after the search in PATH"),
+  STRING (QmigFacts, binary_version, "version it reports"),
+  STRING (QmigFacts, binary_problem, "why it does not serve"),
+  BOOL (QmigFacts, machine_known, "it knows the machine type"),
+  STRV (QmigFacts, machines, "near misses when it does not"),
+  BOOL (QmigFacts, kvm, "/dev/kvm can be opened"),
+  BOOL (QmigFacts, name_taken, "another VM or reservation has the name"),
+  STRING (QmigFacts, name_holder, "which one"),
+};
+TYPE (QmigFacts, qmig_facts, "qmig.facts/1");
+
+static const ApiField qmig_incoming_spec_fields[] = {
+  REQUIRED_STRING (QmigIncomingSpec, migration, "id of the migration; names the reservation"),
+  STRING (QmigIncomingSpec, vm_name, "name of the VM"),
+  STRING (QmigIncomingSpec, uuid, "UUID of the VM"),
+  STRING (QmigIncomingSpec, source, "host name of the source's agent"),
+  REQUIRED_STRING (QmigIncomingSpec, run_dir, "directory of this VM's sockets and logs"),
+  REQUIRED_STRV (QmigIncomingSpec, argv, "complete command line, with -S -incoming defer and qmig's monitor"),
+  REQUIRED_STRING (QmigIncomingSpec, qmp, "path of qmig's monitor inside run_dir"),
+  INT (QmigIncomingSpec, memory_bytes, "bytes of memory to reserve"),
+  INT (QmigIncomingSpec, lease_ms, "milliseconds after which it is reaped when not renewed, unless it is held"),
+  STRING (QmigIncomingSpec, transport, "unix, tcp"),
+  STRING (QmigIncomingSpec, listen, "address to listen on (tcp)"),
+  INT (QmigIncomingSpec, port, "first port of the range; null: the kernel chooses"),
+  INT (QmigIncomingSpec, port_last, "last port of the range"),
+  STRV (QmigIncomingSpec, capabilities, "migration capabilities to switch on"),
+  JSON (QmigIncomingSpec, parameters, "an object for migrate-set-parameters"),
+};
+TYPE (QmigIncomingSpec, qmig_incoming_spec, "qmig.incoming-spec/1");
+
+static const ApiField qmig_incoming_fields[] = {
+  STRING (QmigIncoming, migration, "id of the migration"),
+  INT (QmigIncoming, seq, "grows with each change"),
+  ENUM (QmigIncoming, phase, qmig_incoming_phase_names, "how far the destination is"),
+  INT (QmigIncoming, pid, "process id of QEMU"),
+  INT (QmigIncoming, start_time, "start time of the process in clock ticks since boot; tells a reused pid apart"),
+  STRING (QmigIncoming, qmp, "path of qmig's monitor"),
+  STRING (QmigIncoming, run_state, "run state as QEMU says it"),
+  STRING (QmigIncoming, status, "migration status as QEMU says it"),
+  STRING (QmigIncoming, uri, "what the source gives to migrate"),
+  BOOL (QmigIncoming, held, "stop-and-copy has begun: the lease no longer ends it"),
+  INT (QmigIncoming, exit_status, "wait status of the process when gone; null if it was not a child of the agent"),
+  STRING (QmigIncoming, error, "QEMU's own reason"),
+  STRING (QmigIncoming, qemu_version, "version of QEMU"),
+  INT (QmigIncoming, resumed_us, "wall clock of RESUME by QEMU, microseconds since 1970 UTC"),
+  INT (QmigIncoming, launch_ms, "milliseconds from fork to greeting"),
+  INT (QmigIncoming, time_us, "wall clock when answering, microseconds since 1970 UTC"),
+};
+TYPE (QmigIncoming, qmig_incoming, "qmig.incoming/1");
+
+static const ApiField qmig_sample_fields[] = {
+  INT (QmigSample, elapsed_ms, "milliseconds since the start of the migration"),
+  ENUM (QmigSample, stage, qmig_stage_names, "stage of the migration"),
+  STRING (QmigSample, status, "migration status as QEMU says it"),
+  INT (QmigSample, pass, "pass over memory, the first is 1"),
+  INT (QmigSample, total_bytes, "bytes of guest memory"),
+  INT (QmigSample, remaining_bytes, "bytes still to send"),
+  INT (QmigSample, transferred_bytes, "bytes sent"),
+  INT (QmigSample, dirty_bytes_per_s, "bytes the guest dirties per second"),
+  INT (QmigSample, send_bytes_per_s, "bytes sent per second, measured over the last samples"),
+  INT (QmigSample, need_ms, "milliseconds a stop now would take: remaining bytes over the send rate"),
+  INT (QmigSample, downtime_limit_ms, "QEMU's downtime-limit, milliseconds"),
+  INT (QmigSample, bandwidth_limit_bytes_per_s, "QEMU's max-bandwidth, bytes per second; 0 is unlimited"),
+  INT (QmigSample, throttle_percent, "how much the guest's CPUs are held back, percent"),
+};
+TYPE (QmigSample, qmig_sample, "qmig.sample/1");
+
+static const ApiField qmig_result_fields[] = {
+  ENUM (QmigResult, outcome, qmig_outcome_names, "how the migration ended"),
+  INT (QmigResult, exit_code, "exit status of the commands that follow it"),
+  ENUM (QmigResult, vm_location, qmig_location_names, "side the VM is on"),
+  STRING (QmigResult, vm_host, "name of the host it is on"),
+  STRING (QmigResult, vm_state, "run state there, as last seen"),
+  BOOL (QmigResult, safe_to_retry, "the same request may be sent again"),
+  INT (QmigResult, total_ms, "milliseconds from accepting the request to the end"),
+  INT (QmigResult, qemu_total_ms, "QEMU's total-time, milliseconds"),
+  INT (QmigResult, setup_ms, "QEMU's setup-time, milliseconds"),
+  INT (QmigResult, downtime_ms, "QEMU's downtime, milliseconds"),
+  DOUBLE (QmigResult, blackout_ms, "milliseconds from STOP on the source to RESUME on the destination"),
+  DOUBLE (QmigResult, blackout_uncertainty_ms, "how far off that may be, milliseconds"),
+  INT (QmigResult, launch_ms, "milliseconds the start of the destination QEMU took"),
+  INT (QmigResult, passes, "passes over memory"),
+  INT (QmigResult, transferred_bytes, "bytes sent"),
+  DOUBLE (QmigResult, pre_migration_ms, "milliseconds in this stage"),
+  DOUBLE (QmigResult, reservation_ms, "milliseconds in this stage"),
+  DOUBLE (QmigResult, pre_copy_ms, "milliseconds in this stage"),
+  DOUBLE (QmigResult, stop_and_copy_ms, "milliseconds in this stage"),
+  DOUBLE (QmigResult, commitment_ms, "milliseconds in this stage"),
+  DOUBLE (QmigResult, activation_ms, "milliseconds in this stage"),
+  STRING (QmigResult, error, "the first cause: what failed, where, why in QEMU's own words"),
+  STRING (QmigResult, next, "what to do now"),
+  STRV (QmigResult, missed, "the expected bounds that were missed"),
+  STRING (QmigResult, source_name, "host name of the source"),
+  STRING (QmigResult, destination_name, "host name of the destination"),
+  INT (QmigResult, destination_pid, "process id of the destination's QEMU"),
+};
+TYPE (QmigResult, qmig_result, "qmig.result/1");
+
+static const ApiField qmig_migration_info_fields[] = {
+  STRING (QmigMigrationInfo, id, "m- and eight of base 32"),
+  STRING (QmigMigrationInfo, vm, "name of the VM"),
+  STRING (QmigMigrationInfo, uuid, "UUID of the VM"),
+  STRING (QmigMigrationInfo, source, "host name of the source"),
+  STRING (QmigMigrationInfo, destination, "host name of the destination"),
+  STRING (QmigMigrationInfo, destination_uri, "how the destination's agent is reached"),
+  BOOL (QmigMigrationInfo, active, "it has not ended"),
+  ENUM (QmigMigrationInfo, stage, qmig_stage_names, "stage it is in, or ended in"),
+  STRING (QmigMigrationInfo, step, "name of the step; undo-STEP on the way back"),
+  BOOL (QmigMigrationInfo, holding, "it stands at the switch-over gate, waiting for go"),
+  BOOL (QmigMigrationInfo, hold_wanted, "it will stay at the switch-over gate"),
+  BOOL (QmigMigrationInfo, cancelling, "it was told to cancel"),
+  STRING (QmigMigrationInfo, started, "RFC 3339 UTC with microseconds"),
+  STRING (QmigMigrationInfo, ended, "RFC 3339 UTC with microseconds"),
+  STRING (QmigMigrationInfo, reason, "why, as given with the request"),
+  INT (QmigMigrationInfo, source_pid, "process id of the source's QEMU"),
+  INT (QmigMigrationInfo, destination_pid, "process id of the destination's QEMU"),
+  INT (QmigMigrationInfo, last_seq, "seq of its last event"),
+  OBJECT (QmigMigrationInfo, knobs, QmigKnobs, qmig_knobs, "limits in force"),
+  OBJECT (QmigMigrationInfo, sample, QmigSample, qmig_sample, "the last sample"),
+  OBJECT (QmigMigrationInfo, result, QmigResult, qmig_result, "the result, when it has ended"),
+};
+TYPE (QmigMigrationInfo, qmig_migration_info, "qmig.migration/1");
+
+static const ApiField qmig_event_fields[] = {
+  INT (QmigEvent, seq, "number of the event; --after continues behind it; null in a heartbeat"),
+  STRING (QmigEvent, ts, "RFC 3339 UTC with microseconds"),
+  INT (QmigEvent, mono_us, "monotonic clock of the reporting host, microseconds"),
+  STRING (QmigEvent, host, "name of the reporting host"),
+  STRING (QmigEvent, migration, "id of the migration"),
+  REQUIRED_STRING (QmigEvent, type, "stage, sample, round, knob, check, qmp, link, log, result, heartbeat"),
+  JSON (QmigEvent, data, "an object whose members depend on type"),
+};
+TYPE (QmigEvent, qmig_event, "qmig.event/1");
+
+static const ApiField qmig_problem_fields[] = {
+  STRING (QmigProblem, title, "what failed, where and why"),
+  INT (QmigProblem, exit_code, "exit status of the command that hits it"),
+  ENUM (QmigProblem, vm_location, qmig_location_names, "side the VM is on"),
+  STRING (QmigProblem, migration, "id of the conflicting or failed migration"),
+  OBJECT (QmigProblem, plan, QmigPlan, qmig_plan, "why the migration was refused"),
+};
+TYPE (QmigProblem, qmig_problem, "qmig.problem/1");
+
+static const ApiField qmig_action_fields[] = {
+  STRING (QmigAction, reason, "why, for the history"),
+  STRING (QmigAction, assume, "recover: source or destination, the side a person knows the VM to be on"),
+};
+TYPE (QmigAction, qmig_action, "qmig.action/1");
+
+static const ApiField qmig_host_request_fields[] = {
+  REQUIRED_STRING (QmigHostRequest, name, "name to know the host by"),
+  REQUIRED_STRING (QmigHostRequest, uri, "how it is reached: local, unix:PATH"),
+};
+TYPE (QmigHostRequest, qmig_host_request, "qmig.host-request/1");
+
+/* clang-format on */
+
+const ApiType *const qmig_api_types[] = {
+  &qmig_host_info_type,
+  &qmig_host_entry_type,
+  &qmig_vm_type,
+  &qmig_vm_request_type,
+  &qmig_qmp_request_type,
+  &qmig_knobs_type,
+  &qmig_expect_type,
+  &qmig_migrate_request_type,
+  &qmig_check_type,
+  &qmig_plan_type,
+  &qmig_facts_request_type,
+  &qmig_facts_type,
+  &qmig_incoming_spec_type,
+  &qmig_incoming_type,
+  &qmig_sample_type,
+  &qmig_result_type,
+  &qmig_migration_info_type,
+  &qmig_event_type,
+  &qmig_problem_type,
+  &qmig_action_type,
+  &qmig_host_request_type,
+  NULL,
+};

@@ -1,0 +1,420 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "api-error.h"
+#include "api-value.h"
+
+G_BEGIN_DECLS
+
+/* The version of the HTTP API, sent as X-Qmig-Api. */
+#define QMIG_API_VERSION 1
+
+/* The six classical stages; the text is the JSON and the ladder on screen. */
+typedef enum
+{
+  QMIG_STAGE_PRE_MIGRATION,
+  QMIG_STAGE_RESERVATION,
+  QMIG_STAGE_PRE_COPY,
+  QMIG_STAGE_STOP_AND_COPY,
+  QMIG_STAGE_COMMITMENT,
+  QMIG_STAGE_ACTIVATION,
+} QmigStage;
+#define QMIG_N_STAGES 6
+extern const char *const qmig_stage_names[]; /* "pre-migration", "reservation", "pre-copy", "stop-and-copy", "commitment", "activation" */
+
+/* How a migration ended; ACTIVE while it has not. */
+typedef enum
+{
+  QMIG_OUTCOME_ACTIVE,      /* "active" */
+  QMIG_OUTCOME_COMPLETED,   /* "completed" */
+  QMIG_OUTCOME_REFUSED,     /* "refused" */
+  QMIG_OUTCOME_ROLLED_BACK, /* "rolled-back" */
+  QMIG_OUTCOME_CANCELLED,   /* "cancelled" */
+  QMIG_OUTCOME_ATTENTION,   /* "attention": qmig recover settles it */
+  QMIG_OUTCOME_GUEST_ENDED, /* "guest-ended": the guest powered itself off meanwhile; none running is right */
+} QmigOutcome;
+extern const char *const qmig_outcome_names[];
+
+/* Where the VM is after all is said; "unknown" only together with "attention". */
+typedef enum
+{
+  QMIG_LOCATION_UNKNOWN,
+  QMIG_LOCATION_SOURCE,
+  QMIG_LOCATION_DESTINATION,
+  QMIG_LOCATION_NONE,
+} QmigLocation;
+extern const char *const qmig_location_names[]; /* "unknown", "source", "destination", "none" */
+
+/* A host as its agent describes itself: GET /v1/host. */
+typedef struct
+{
+  char *name;
+  char *version;      /* of qmig */
+  gint64 api;         /* QMIG_API_VERSION */
+  char *hostname;
+  char *boot_id;      /* equal boot ids: one machine */
+  gint64 pid;         /* of the agent */
+  gint64 uid;
+  char *runtime_dir;
+  char *state_dir;
+  gboolean kvm;       /* /dev/kvm can be opened; whether it serves a guest is tried, never assumed */
+  gint64 memory_total_bytes;
+  gint64 memory_available_bytes; /* MemAvailable less what reservations still hold */
+  gint64 time_us;     /* wall clock when answering */
+  gint64 mono_us;
+  gint64 active_migrations;
+  gint64 incoming;    /* reservations held */
+} QmigHostInfo;
+API_DECLARE_VALUE (QmigHostInfo, qmig_host_info)
+
+/* A host that an agent knows by name: GET /v1/hosts. */
+typedef struct
+{
+  char *name;
+  char *uri;          /* local, unix:PATH */
+  gboolean reachable; /* as of this answer */
+  char *problem;      /* why not */
+  QmigHostInfo *info; /* (nullable) when reachable */
+} QmigHostEntry;
+API_DECLARE_VALUE (QmigHostEntry, qmig_host_entry)
+
+/* One QEMU process on a host: GET /v1/vms. */
+typedef struct
+{
+  char *id;          /* "PID.STARTTIME", stable while the process lives */
+  char *name;
+  char *uuid;
+  char *host;
+  gint64 pid;
+  gint64 start_time; /* field 22 of /proc/PID/stat: tells a reused pid apart */
+  gint64 uid;
+  char *binary;
+  char *qemu_version;
+  char *machine;     /* versioned */
+  char *accelerator; /* kvm, tcg */
+  gint64 memory_bytes;
+  gint64 vcpus;
+  char *run_state;   /* as QEMU says it; NULL when it could not be asked */
+  char *qmp;         /* path of the monitor qmig would use */
+  char *owner;       /* "qmig" launched here, "found" through /proc, "added" by vm add */
+  char *migration;   /* id of the active one (nullable) */
+  char *problem;     /* why it cannot be asked or moved (nullable) */
+  char **argv;       /* only in GET /v1/vms/ID */
+} QmigVm;
+API_DECLARE_VALUE (QmigVm, qmig_vm)
+
+/* Body of POST /v1/vms. */
+typedef struct
+{
+  char *name;
+  char *qmp;     /* add: path of a QMP socket … */
+  gint64 pid;    /* … or a process whose monitor is found in its command line */
+  char **argv;   /* start: a QEMU command line, argv[0] the binary; qmig adds its own monitor */
+  char *cwd;     /* start: what relative paths refer to */
+} QmigVmRequest;
+API_DECLARE_VALUE (QmigVmRequest, qmig_vm_request)
+
+/* Body of POST /v1/vms/ID/qmp. */
+typedef struct
+{
+  char *command;
+  JsonNode *arguments; /* an object (nullable) */
+} QmigQmpRequest;
+API_DECLARE_VALUE (QmigQmpRequest, qmig_qmp_request)
+
+/* What may be turned before and while a migration runs: part of the request, body of PATCH …/knobs. */
+typedef struct
+{
+  gint64 downtime_ms;             /* QEMU's downtime-limit */
+  gint64 bandwidth_bytes_per_s;   /* QEMU's max-bandwidth; 0 is unlimited */
+  gint64 deadline_ms;             /* from the start of the migration; then it is cancelled */
+} QmigKnobs;
+API_DECLARE_VALUE (QmigKnobs, qmig_knobs)
+
+/* Upper bounds that decide between exit codes 0 and 8. */
+typedef struct
+{
+  gint64 downtime_ms;
+  gint64 blackout_ms;
+  gint64 total_ms;
+  gint64 rounds;
+} QmigExpect;
+API_DECLARE_VALUE (QmigExpect, qmig_expect)
+
+/* Body of POST /v1/migrations and of POST /v1/checks. */
+typedef struct
+{
+  char *vm;           /* name, id or uuid on this host */
+  char *destination;  /* host name, "local" or URI */
+  char *new_name;     /* (nullable) */
+  char *transport;    /* "unix", "tcp"; NULL: unix on one machine, tcp otherwise */
+  char *listen;       /* address the destination listens on (tcp) */
+  gint64 port;        /* first port of the range; unset: the kernel chooses */
+  gint64 port_last;
+  char *qemu_binary;  /* the destination's QEMU; NULL: the same path as the source's */
+  char **target_args; /* appended to the destination's command line */
+  QmigKnobs *knobs;   /* (nullable) */
+  QmigExpect *expect; /* (nullable) */
+  gboolean hold;      /* stay at the switch-over gate until released */
+  char *reason;
+  char *idempotency_key;
+} QmigMigrateRequest;
+API_DECLARE_VALUE (QmigMigrateRequest, qmig_migrate_request)
+
+typedef enum
+{
+  QMIG_CHECK_OK,
+  QMIG_CHECK_WARN,
+  QMIG_CHECK_FAIL,
+} QmigCheckStatus;
+extern const char *const qmig_check_status_names[]; /* "ok", "warn", "fail" */
+
+/* One verdict of pre-flight, and one finding of doctor (GET /v1/doctor). */
+typedef struct
+{
+  char *id;          /* stable: "blockers", "machine", "memory", … */
+  int status;        /* QmigCheckStatus */
+  char *text;        /* one sentence with its evidence */
+  char *way_out;     /* (nullable) */
+} QmigCheck;
+API_DECLARE_VALUE (QmigCheck, qmig_check)
+
+/* What a migration would do: answer of POST /v1/checks, part of the journal. */
+typedef struct
+{
+  char *vm;
+  char *uuid;
+  char *source;            /* host names */
+  char *destination;
+  gboolean refused;
+  gboolean was_running;    /* only then the destination is continued */
+  gboolean same_machine;
+  char *transport;
+  gint64 memory_bytes;     /* what the destination reserves */
+  char *qemu_binary;
+  char **argv;             /* the destination's command line */
+  char **notes;            /* what was changed in it and why */
+  char **commands;         /* the QMP commands in order: "destination: migrate-incoming …" */
+  GPtrArray *checks;       /* QmigCheck */
+  char *run_dir;           /* of the VM on the destination */
+  char **capabilities_on;  /* switched on at the source for the move … */
+  char **capabilities_off; /* … and of these the ones to switch off again on the way back */
+  gint64 restore_downtime_ms;           /* the source's own limits, for the way back */
+  gint64 restore_bandwidth_bytes_per_s;
+} QmigPlan;
+API_DECLARE_VALUE (QmigPlan, qmig_plan)
+
+/* What the destination is asked before anything starts: body of POST /v1/facts. */
+typedef struct
+{
+  char *migration;
+  char *vm_name;
+  char *uuid;
+  char *qemu_binary;
+  char *machine;      /* versioned */
+  char *boot_id;      /* of the source's machine … */
+  gint64 source_pid;  /* … where this process holds the name rightly */
+} QmigFactsRequest;
+API_DECLARE_VALUE (QmigFactsRequest, qmig_facts_request)
+
+/* The destination's side of the plan. */
+typedef struct
+{
+  QmigHostInfo *host;
+  char *run_dir;             /* where this VM's sockets and logs would live; not created yet */
+  gboolean binary_found;
+  char *binary;              /* after search in PATH */
+  char *binary_version;
+  char *binary_problem;
+  gboolean machine_known;
+  char **machines;           /* near misses when it is not known */
+  gboolean kvm;
+  gboolean name_taken;       /* by another VM or reservation */
+  char *name_holder;
+} QmigFacts;
+API_DECLARE_VALUE (QmigFacts, qmig_facts)
+
+/* Reservation: body of POST /v1/incoming. */
+typedef struct
+{
+  char *migration;      /* id: names the reservation */
+  char *vm_name;
+  char *uuid;
+  char *source;         /* host name of the source's agent */
+  char *run_dir;
+  char **argv;          /* complete, with -S -incoming defer and qmig's monitor */
+  char *qmp;            /* path of qmig's monitor inside run_dir */
+  gint64 memory_bytes;
+  gint64 lease_ms;      /* reaped when not renewed for so long, unless it is held */
+  char *transport;      /* "unix", "tcp" */
+  char *listen;
+  gint64 port;
+  gint64 port_last;
+  char **capabilities;  /* to switch on */
+  JsonNode *parameters; /* object for migrate-set-parameters (nullable) */
+} QmigIncomingSpec;
+API_DECLARE_VALUE (QmigIncomingSpec, qmig_incoming_spec)
+
+typedef enum
+{
+  QMIG_INCOMING_LAUNCHING,  /* reserved, the process may be starting */
+  QMIG_INCOMING_READY,      /* greeting seen, run state inmigrate */
+  QMIG_INCOMING_LISTENING,  /* migrate-incoming accepted */
+  QMIG_INCOMING_LOADED,     /* completed and not running: may be continued */
+  QMIG_INCOMING_COMMITTED,  /* continued, seen running (or left paused as it was) */
+  QMIG_INCOMING_GONE,       /* the process is proven gone */
+} QmigIncomingPhase;
+extern const char *const qmig_incoming_phase_names[]; /* "launching", "ready", "listening", "loaded", "committed", "gone" */
+
+/* The destination as its agent sees it: answer of all /v1/incoming/ID calls. */
+typedef struct
+{
+  char *migration;
+  gint64 seq;            /* grows with each change: GET /v1/incoming/ID?after=SEQ waits for one */
+  int phase;             /* QmigIncomingPhase */
+  gint64 pid;
+  gint64 start_time;
+  char *qmp;
+  char *run_state;       /* as QEMU says it */
+  char *status;          /* of its query-migrate (nullable) */
+  char *uri;             /* what the source gives to migrate (nullable) */
+  gboolean held;         /* stage 3 has begun: the lease no longer ends it */
+  gint64 exit_status;    /* when gone: wait status of the process, unset if it was not our child */
+  char *error;           /* QEMU's own reason: error-desc or the end of its stderr (nullable) */
+  char *qemu_version;
+  gint64 resumed_us;     /* wall clock of RESUME by QEMU, unset before */
+  gint64 launch_ms;      /* fork to greeting */
+  gint64 time_us;        /* wall clock when answering, for the clock offset */
+} QmigIncoming;
+API_DECLARE_VALUE (QmigIncoming, qmig_incoming)
+
+/* One look at a running migration: data of a `sample` event. */
+typedef struct
+{
+  gint64 elapsed_ms;
+  int stage;
+  char *status;                 /* QEMU's */
+  gint64 pass;
+  gint64 total_bytes;
+  gint64 remaining_bytes;
+  gint64 transferred_bytes;
+  gint64 dirty_bytes_per_s;
+  gint64 send_bytes_per_s;      /* measured by qmig over the last samples */
+  gint64 need_ms;               /* remaining after the last sync over the send rate: what a stop now would take */
+  gint64 downtime_limit_ms;
+  gint64 bandwidth_limit_bytes_per_s;
+  gint64 throttle_percent;
+} QmigSample;
+API_DECLARE_VALUE (QmigSample, qmig_sample)
+
+/* The end: data of the one `result` event. */
+typedef struct
+{
+  int outcome;              /* QmigOutcome */
+  gint64 exit_code;         /* QmigExit */
+  int vm_location;          /* QmigLocation */
+  char *vm_host;            /* name of the host it is on (nullable) */
+  char *vm_state;           /* run state there, as last seen */
+  gboolean safe_to_retry;
+  gint64 total_ms;          /* from accepting the request to the end */
+  gint64 qemu_total_ms;     /* QEMU's total-time */
+  gint64 setup_ms;          /* QEMU's setup-time */
+  gint64 downtime_ms;       /* QEMU's */
+  double blackout_ms;       /* STOP on the source to RESUME on the destination */
+  double blackout_uncertainty_ms;
+  gint64 launch_ms;         /* start of the destination QEMU */
+  gint64 passes;
+  gint64 transferred_bytes;
+  double pre_migration_ms;  /* milliseconds of each stage */
+  double reservation_ms;
+  double pre_copy_ms;
+  double stop_and_copy_ms;
+  double commitment_ms;
+  double activation_ms;
+  char *error;              /* the first cause: what failed, where, why in QEMU's own words (nullable) */
+  char *next;               /* what to do now (nullable) */
+  char **missed;            /* --expect bounds that were missed: "downtime 312 ms > 300 ms" */
+  char *source_name;        /* hosts */
+  char *destination_name;
+  gint64 destination_pid;
+} QmigResult;
+API_DECLARE_VALUE (QmigResult, qmig_result)
+
+/* A migration, past or present: GET /v1/migrations[/ID]. */
+typedef struct
+{
+  char *id;                /* "m-" and eight of base 32 */
+  char *vm;
+  char *uuid;
+  char *source;
+  char *destination;
+  char *destination_uri;
+  gboolean active;
+  int stage;
+  char *step;              /* name in the table of steps; "undo-precopy" on the way back */
+  gboolean holding;        /* at the gate, waiting for go */
+  gboolean hold_wanted;
+  gboolean cancelling;
+  char *started;           /* RFC 3339 UTC, microseconds */
+  char *ended;
+  char *reason;
+  gint64 source_pid;
+  gint64 destination_pid;
+  gint64 last_seq;         /* of its events */
+  QmigKnobs *knobs;
+  QmigSample *sample;      /* the last one (nullable) */
+  QmigResult *result;      /* when ended (nullable) */
+} QmigMigrationInfo;
+API_DECLARE_VALUE (QmigMigrationInfo, qmig_migration_info)
+
+/* One line of an event stream. Types: stage, sample, round, knob, check, qmp, link, log, result; heartbeat has no seq. */
+typedef struct
+{
+  gint64 seq;
+  char *ts;         /* RFC 3339 UTC, microseconds */
+  gint64 mono_us;   /* of the reporting host */
+  char *host;
+  char *migration;
+  char *type;
+  JsonNode *data;   /* an object */
+} QmigEvent;
+API_DECLARE_VALUE (QmigEvent, qmig_event)
+
+/* Body of an error answer (application/problem+json). */
+typedef struct
+{
+  char *title;       /* the GError's text */
+  gint64 exit_code;  /* QmigExit */
+  int vm_location;
+  char *migration;   /* the conflicting or failed one (nullable) */
+  QmigPlan *plan;    /* why it was refused (nullable) */
+} QmigProblem;
+API_DECLARE_VALUE (QmigProblem, qmig_problem)
+
+/* Body of POST /v1/migrations/ID/actions/ACTION: cancel, hold, go, recover. */
+typedef struct
+{
+  char *reason;
+  char *assume;  /* recover: "source" or "destination" (nullable) */
+} QmigAction;
+API_DECLARE_VALUE (QmigAction, qmig_action)
+
+/* Body of POST /v1/hosts. */
+typedef struct
+{
+  char *name;
+  char *uri;
+} QmigHostRequest;
+API_DECLARE_VALUE (QmigHostRequest, qmig_host_request)
+
+/* Every type above; NULL-terminated. */
+extern const ApiType *const qmig_api_types[];
+
+/* Now in RFC 3339 UTC with microseconds.  (transfer full) */
+char *api_time_now (void);
+/* NULL where no such time can be written: QMIG_UNSET, or beyond the years 1 to 9999.  (transfer full) (nullable) */
+char *api_time_format (gint64 unix_us);
+/* QMIG_UNSET where @text is not such a time. */
+gint64 api_time_parse (const char *text);
+
+G_END_DECLS

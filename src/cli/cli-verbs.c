@@ -1,0 +1,400 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "cli-verbs.h"
+
+#include "cli-output.h"
+#include "cli-suggest.h"
+#include "cmd.h"
+
+#include <string.h>
+
+/* clang-format off: tables, one option or verb a block */
+
+const CliOption cli_global_options[] = {
+  { "host", 'H', CLI_TEXT, "NAME|URI", "the agent to talk to: a configured host, local, or unix:PATH (default: $QMIG_HOST or local)" },
+  { "output", 'o', CLI_CHOICE, CLI_FORMATS, "what stdout gets (default: table)" },
+  { "fields", 0, CLI_TEXT, "A,B.C", "only these members, by the names of -o json" },
+  { "no-headers", 0, CLI_FLAG, NULL, "tables and tsv without their first line" },
+  { "quiet", 'q', CLI_FLAG, NULL, "print errors only" },
+  { "verbose", 'v', CLI_FLAG, NULL, "say more; repeat for more still" },
+  { "progress", 0, CLI_CHOICE, "auto|bar|lines|none", "how progress is shown on stderr (default: auto, a bar on a terminal)" },
+  { "color", 0, CLI_CHOICE, "auto|always|never", "colours (default: auto, on a terminal and without NO_COLOR)" },
+  { "no-input", 0, CLI_FLAG, NULL, "never ask anything" },
+  { "yes", 'y', CLI_FLAG, NULL, "answer yes to what would be asked" },
+  { "timeout", 0, CLI_TIME, "T", "how long to wait: for an answer, or for a migration that goes on without us" },
+  { "config", 0, CLI_TEXT, "FILE", "read this file instead of the user's qmig.conf" },
+  { "no-autostart", 0, CLI_FLAG, NULL, "do not start an agent where none runs" },
+  { "help", 'h', CLI_FLAG, NULL, "explain the command" },
+  { "version", 0, CLI_FLAG, NULL, "print the version" },
+  { NULL },
+};
+
+static const CliOption vm_list_options[] = {
+  { "all", 0, CLI_FLAG, NULL, "the VMs of all known hosts; a host that does not answer is one line with its problem" },
+  { "no-ask", 0, CLI_FLAG, NULL, "do not ask QEMU for its state: faster, and leaves monitors alone" },
+  { NULL },
+};
+
+static const CliOption vm_add_options[] = {
+  { "qmp", 0, CLI_TEXT, "SOCKET", "path of a QMP socket" },
+  { "pid", 0, CLI_COUNT, "N", "a QEMU process whose monitor is found in its command line" },
+  { NULL },
+};
+
+static const CliOption vm_stop_options[] = {
+  { "force", 0, CLI_FLAG, NULL, "end QEMU at once, without asking the guest to shut down" },
+  { NULL },
+};
+
+#define MOVE_OPTIONS                                                                                                         \
+  { "downtime", 0, CLI_TIME, "T", "how long the VM may stand still (QEMU's downtime-limit)" },                               \
+  { "bandwidth", 0, CLI_RATE, "RATE", "how fast memory may be sent: 1GiB/s, 10Gbit/s or max" },                              \
+  { "deadline", 0, CLI_TIME, "T", "cancel when this long after the start the VM has not moved" },                            \
+  { "transport", 0, CLI_CHOICE, "unix|tcp", "how the two QEMUs talk (default: unix on one machine, otherwise tcp)" },        \
+  { "listen", 0, CLI_TEXT, "ADDRESS", "address the destination listens on (tcp)" },                                          \
+  { "port", 0, CLI_PORTS, "N|A-B", "port or range of ports it may take (default: any free one)" },                           \
+  { "qemu", 0, CLI_TEXT, "PATH", "QEMU of the destination (default: the path of the source's)" },                            \
+  { "target-arg", 0, CLI_TEXTS, "ARG", "append to the destination's command line; may be repeated" },                        \
+  { "new-name", 0, CLI_TEXT, "NAME", "name of the VM on the destination" }
+
+static const CliOption check_options[] = {
+  MOVE_OPTIONS,
+  { NULL },
+};
+
+static const CliOption migrate_options[] = {
+  MOVE_OPTIONS,
+  { "expect", 0, CLI_EXPECT, "BOUND,…", "exit 8 unless kept: downtime=300ms,blackout=400ms,total=2m,rounds=10" },
+  { "hold", 0, CLI_FLAG, NULL, "stop at the switch-over gate until 'qmig switch --go'" },
+  { "dry-run", 'n', CLI_FLAG, NULL, "only check, and print what would be done" },
+  { "wait", 0, CLI_FLAG, NULL, "follow to the end; the default" },
+  { "no-wait", 0, CLI_FLAG, NULL, "print the id and leave; the agent goes on" },
+  { "on-interrupt", 0, CLI_CHOICE, "cancel|detach", "what the first Ctrl-C does (default: cancel)" },
+  { "reason", 0, CLI_TEXT, "TEXT", "kept in the history" },
+  { "idempotency-key", 0, CLI_TEXT, "KEY", "the same key again means the same migration, not a second one" },
+  { NULL },
+};
+
+static const CliOption watch_options[] = {
+  { "all", 0, CLI_FLAG, NULL, "all migrations that are active now" },
+  { "after", 0, CLI_COUNT, "SEQ", "only events after this one" },
+  { NULL },
+};
+
+static const CliOption tune_options[] = {
+  { "downtime", 0, CLI_TIME, "T", "how long the VM may stand still (QEMU's downtime-limit)" },
+  { "bandwidth", 0, CLI_RATE, "RATE", "how fast memory may be sent: 1GiB/s, 10Gbit/s or max" },
+  { "deadline", 0, CLI_TIME, "T", "cancel when this long after the start the VM has not moved" },
+  { NULL },
+};
+
+static const CliOption switch_options[] = {
+  { "hold", 0, CLI_FLAG, NULL, "stop at the gate before the switch-over" },
+  { "go", 0, CLI_FLAG, NULL, "go through it" },
+  { NULL },
+};
+
+static const CliOption cancel_options[] = {
+  { "reason", 0, CLI_TEXT, "TEXT", "kept in the history" },
+  { "wait", 0, CLI_FLAG, NULL, "follow until the VM is back on the source" },
+  { NULL },
+};
+
+static const CliOption recover_options[] = {
+  { "assume", 0, CLI_CHOICE, "source|destination|target", "where the VM is to run, if nobody can know any more" },
+  { NULL },
+};
+
+#define PAST_OPTIONS                                                                                      \
+  { "vm", 0, CLI_TEXT, "VM", "of this VM" },                                                              \
+  { "of-host", 0, CLI_TEXT, "HOST", "from or to this host" },                                             \
+  { "result", 0, CLI_CHOICE, "completed|refused|rolled-back|cancelled|attention|guest-ended", "that ended so" }, \
+  { "since", 0, CLI_TEXT, "T", "started since: 2h ago as 2h, or a time as 2024-05-01T10:00:00Z" },        \
+  { "limit", 0, CLI_COUNT, "N", "at most so many, the latest" }
+
+static const CliOption migration_list_options[] = {
+  { "active", 0, CLI_FLAG, NULL, "only those that run" },
+  { "ended", 0, CLI_FLAG, NULL, "only those that have ended" },
+  PAST_OPTIONS,
+  { NULL },
+};
+
+static const CliOption history_options[] = {
+  PAST_OPTIONS,
+  { NULL },
+};
+
+static const CliOption events_options[] = {
+  { "after", 0, CLI_COUNT, "SEQ", "only events after this one" },
+  { NULL },
+};
+
+static const CliOption wait_options[] = {
+  { "for", 0, CLI_CHOICE, "reservation|pre-copy|stop-and-copy|commitment|activation|end", "the stage to wait for (default: end)" },
+  { NULL },
+};
+
+static const CliOption agent_run_options[] = {
+  { "name", 0, CLI_TEXT, "NAME", "name of this host (default: the machine's)" },
+  { NULL },
+};
+
+static const CliOption agent_stop_options[] = {
+  { "force", 0, CLI_FLAG, NULL, "also while migrations run; the next agent goes on with them" },
+  { NULL },
+};
+
+const CliVerb cli_verbs[] = {
+  { NULL, "migrate", "VM [DEST]", "move a running VM to another host and follow it to the end",
+    "qmig migrate web01 beta --downtime 300ms --expect downtime=300ms,total=2m && echo moved\n"
+    "id=$(qmig migrate web01 beta --no-wait -o name); qmig tune \"$id\" --bandwidth 2GiB/s; qmig migration wait \"$id\"\n"
+    "qmig migrate web01 beta --dry-run",
+    "VM is a name, a UUID or an id of 'vm list', or HOST/NAME where it runs on another host. DEST is a host name,\n"
+    "local or a URI; without it the VM moves into a new QEMU on its own host.\n"
+    "The agent of the source host does the work: closing the terminal changes nothing. The first Ctrl-C cancels (or\n"
+    "detaches, see --on-interrupt), the second leaves at once while the agent finishes. With --timeout the waiting ends\n"
+    "with exit status 7 and the migration goes on.\n"
+    "The exit status says where the VM is: see 'qmig help exit-codes'.",
+    migrate_options, cmd_migrate, &qmig_result_type, CLI_NEEDS_NOTHING },
+  { NULL, "check", "VM [DEST]", "say whether a VM can be moved, and what would be done",
+    "qmig check web01 beta\n"
+    "qmig check web01 beta -o json | jq '.checks[]|select(.status!=\"ok\")'",
+    "Touches nothing. Exit status 3 where the migration would be refused.",
+    check_options, cmd_check, &qmig_plan_type, CLI_NEEDS_NOTHING },
+  { NULL, "watch", "[MIG]", "follow a migration that runs, or show again one that has ended",
+    "qmig watch\n"
+    "qmig watch \"$id\" -o jsonl | jq -r 'select(.type==\"sample\")|[.data.remaining_bytes,.data.dirty_bytes_per_s]|@tsv'",
+    "MIG is an id, a unique prefix of one, a VM name with one active migration, or last; without it the one that is\n"
+    "active. Ctrl-C only stops watching. The exit status is that of the migration; with --all, the first that is not 0.",
+    watch_options, cmd_watch, NULL, CLI_NEEDS_AGENT },
+  { NULL, "tune", "MIG", "change the limits of a running migration",
+    "qmig tune last --bandwidth max --downtime 500ms", NULL,
+    tune_options, cmd_tune, &qmig_migration_info_type, CLI_NEEDS_AGENT },
+  { NULL, "switch", "MIG", "hold a migration before its switch-over, or let it go",
+    "qmig switch web01 --hold\n"
+    "qmig switch web01 --go", NULL,
+    switch_options, cmd_switch, &qmig_migration_info_type, CLI_NEEDS_AGENT },
+  { NULL, "cancel", "MIG", "cancel a migration; the VM stays on the source",
+    "qmig cancel web01 --reason 'wrong host' --wait",
+    "Comes too late once the VM was handed over; this is said with exit status 12.",
+    cancel_options, cmd_cancel, &qmig_migration_info_type, CLI_NEEDS_AGENT },
+  { NULL, "recover", "MIG", "settle a migration that ended in doubt",
+    "qmig recover last\n"
+    "qmig recover last --assume source --yes",
+    "Looks at both sides and goes on or back. Exit status 0 once it is settled, 5 while it is not. --assume is your word\n"
+    "that the other side does not run; were it wrong, the VM would run twice, so it is asked about or needs --yes.",
+    recover_options, cmd_recover, &qmig_result_type, CLI_NEEDS_AGENT },
+  { NULL, "history", "", "list migrations that have ended",
+    "qmig history --since 24h --result rolled-back", NULL,
+    history_options, cmd_history, &qmig_migration_info_type, CLI_NEEDS_AGENT },
+  { NULL, "doctor", "", "find out what works on this host",
+    "qmig doctor", "Exit status 1 where a finding is 'fail'.",
+    NULL, cmd_doctor, &qmig_check_type, CLI_NEEDS_AGENT },
+
+  { "vm", "list", "", "list VMs",
+    "qmig vm list\n"
+    "qmig vm list --all -o name", NULL,
+    vm_list_options, cmd_vm_list, &qmig_vm_type, CLI_NEEDS_AGENT },
+  { "vm", "show", "VM", "show one VM and its command line",
+    "qmig vm show web01", NULL,
+    NULL, cmd_vm_show, &qmig_vm_type, CLI_NEEDS_NOTHING },
+  { "vm", "add", "NAME", "name a QEMU that somebody else started",
+    "qmig vm add web01 --qmp /run/web01.qmp\n"
+    "qmig vm add web01 --pid 4711", NULL,
+    vm_add_options, cmd_vm_add, &qmig_vm_type, CLI_NEEDS_AGENT },
+  { "vm", "remove", "VM", "forget a VM that was added; QEMU is not touched",
+    "qmig vm remove web01", NULL,
+    NULL, cmd_vm_remove, NULL, CLI_NEEDS_NOTHING },
+  { "vm", "start", "[NAME] [-- COMMAND…]", "start a VM from a QEMU command line",
+    "qmig vm start -- qemu-system-x86_64 -name web01 -accel kvm -m 1G -drive file=web01.qcow2\n"
+    "qmig vm start web01 -- qemu-system-x86_64 -m 1G",
+    "The name is NAME or that of -name. qmig adds a monitor of its own beside yours. Relative paths refer to the current\n"
+    "directory.",
+    NULL, cmd_vm_start, &qmig_vm_type, CLI_NEEDS_AGENT },
+  { "vm", "stop", "VM", "shut a VM down",
+    "qmig vm stop web01", "--force loses what the guest has not written, so it is asked about or needs --yes.",
+    vm_stop_options, cmd_vm_stop, NULL, CLI_NEEDS_NOTHING },
+  { "vm", "qmp", "VM COMMAND [JSON]", "send one QMP command and print what it returns",
+    "qmig vm qmp web01 query-status\n"
+    "qmig vm qmp web01 qom-get '{\"path\":\"/machine\",\"property\":\"type\"}'", NULL,
+    NULL, cmd_vm_qmp, NULL, CLI_NEEDS_NOTHING },
+
+  { "migration", "list", "", "list migrations",
+    "qmig migration list --active", NULL,
+    migration_list_options, cmd_migration_list, &qmig_migration_info_type, CLI_NEEDS_AGENT },
+  { "migration", "show", "MIG", "show one migration",
+    "qmig migration show last", NULL,
+    NULL, cmd_migration_show, &qmig_migration_info_type, CLI_NEEDS_AGENT },
+  { "migration", "events", "MIG", "print what happened in a migration, one event a line",
+    "qmig migration events last -o jsonl", NULL,
+    events_options, cmd_migration_events, &qmig_event_type, CLI_NEEDS_AGENT },
+  { "migration", "samples", "MIG", "print the measurements of a migration",
+    "qmig migration samples last -o tsv", NULL,
+    events_options, cmd_migration_samples, &qmig_sample_type, CLI_NEEDS_AGENT },
+  { "migration", "wait", "MIG", "wait for a stage or the end of a migration",
+    "qmig migration wait \"$id\" --timeout 5m\n"
+    "qmig migration wait \"$id\" --for stop-and-copy",
+    "The exit status is that of the migration where it has ended, 7 where --timeout was over first.",
+    wait_options, cmd_migration_wait, &qmig_result_type, CLI_NEEDS_AGENT },
+
+  { "host", "list", "", "list hosts and whether they answer",
+    "qmig host list", NULL,
+    NULL, cmd_host_list, &qmig_host_entry_type, CLI_NEEDS_AGENT },
+  { "host", "show", "[HOST]", "show one host (default: the one we talk to)",
+    "qmig host show beta", NULL,
+    NULL, cmd_host_show, &qmig_host_info_type, CLI_NEEDS_NOTHING },
+  { "host", "add", "NAME URI", "make a host known by name",
+    "qmig host add beta unix:/run/user/1000/beta/agent.sock", NULL,
+    NULL, cmd_host_add, &qmig_host_entry_type, CLI_NEEDS_AGENT },
+  { "host", "remove", "HOST", "forget a host",
+    "qmig host remove beta", NULL,
+    NULL, cmd_host_remove, NULL, CLI_NEEDS_AGENT },
+  { "host", "test", "HOST", "try to reach a host",
+    "qmig host test beta", "Exit status 9 where it does not answer.",
+    NULL, cmd_host_test, &qmig_host_entry_type, CLI_NEEDS_AGENT },
+
+  { "agent", "run", "", "serve as the agent of this host until stopped",
+    "qmig agent run --name alpha",
+    "Sockets are in $QMIG_RUNTIME_DIR (default: $XDG_RUNTIME_DIR/qmig), the journal in $QMIG_STATE_DIR (default:\n"
+    "$XDG_STATE_HOME/qmig). Other commands start it by themselves; QEMU processes outlive it.",
+    agent_run_options, cmd_agent_run, NULL, CLI_NEEDS_NOTHING },
+  { "agent", "status", "", "show the agent, without starting one",
+    "qmig agent status", "Exit status 9 where none runs.",
+    NULL, cmd_agent_status, &qmig_host_info_type, CLI_NEEDS_NOTHING },
+  { "agent", "stop", "", "stop the agent; VMs run on",
+    "qmig agent stop", "Refused with exit status 12 while migrations run.",
+    agent_stop_options, cmd_agent_stop, NULL, CLI_NEEDS_NOTHING },
+
+  { NULL, "schema", "[NAME]", "print the JSON Schema of an output; without NAME, what there is",
+    "qmig schema qmig.result/1", NULL,
+    NULL, cmd_schema, NULL, CLI_NEEDS_NOTHING },
+  { NULL, "help", "[TOPIC] [VERB]", "explain a command, or the topic exit-codes",
+    "qmig help migrate\n"
+    "qmig help vm start\n"
+    "qmig help exit-codes", NULL,
+    NULL, cmd_help, NULL, CLI_NEEDS_NOTHING },
+  { NULL, "version", "", "print the version",
+    "qmig version", NULL,
+    NULL, cmd_version, NULL, CLI_NEEDS_NOTHING },
+  { NULL },
+};
+
+/* clang-format on */
+
+const char *const cli_groups[] = { "vm", "migration", "host", "agent", NULL };
+
+const char *
+cli_group_help (const char *group)
+{
+  static const char *const help[] = {
+    "virtual machines",
+    "migrations, present and past",
+    "hosts that are known by name",
+    "the agent of a host",
+  };
+
+  for (gsize i = 0; cli_groups[i] != NULL; i++)
+    if (strcmp (group, cli_groups[i]) == 0)
+      return help[i];
+  return NULL;
+}
+
+static const CliVerb *
+find_verb (const char *group, const char *name)
+{
+  for (const CliVerb *verb = cli_verbs; verb->name != NULL; verb++)
+    if (g_strcmp0 (verb->group, group) == 0 && strcmp (verb->name, name) == 0)
+      return verb;
+  return NULL;
+}
+
+/* The verbs of @group; for the everyday ones (NULL) also the names of the groups. */
+static char **
+names_in_group (const char *group)
+{
+  g_autoptr(GStrvBuilder) names = g_strv_builder_new ();
+
+  for (const CliVerb *verb = cli_verbs; verb->name != NULL; verb++)
+    if (g_strcmp0 (verb->group, group) == 0)
+      g_strv_builder_add (names, verb->name);
+  if (group == NULL)
+    g_strv_builder_addv (names, (const char **) cli_groups);
+  return g_strv_builder_end (names);
+}
+
+static const CliVerb *
+fail_unknown (const char *group, const char *word, GError **error)
+{
+  g_auto(GStrv) names = names_in_group (group);
+  g_autofree char *hint = cli_suggest (word, (const char *const *) names);
+
+  if (group != NULL && *hint == '\0')
+    {
+      g_autofree char *all = g_strjoinv (", ", names);
+
+      g_free (hint);
+      hint = g_strconcat ("; there are ", all, NULL);
+    }
+  g_set_error (error, QMIG_ERROR, QMIG_EXIT_USAGE, "unknown command '%s%s%s'%s", group != NULL ? group : "",
+               group != NULL ? " " : "", word, hint);
+  return NULL;
+}
+
+const CliVerb *
+cli_verb_find (char **words, guint *n_used, GError **error)
+{
+  const CliVerb *verb = find_verb (NULL, words[0]);
+  g_auto(GStrv) names = NULL;
+  g_autofree char *all = NULL;
+
+  *n_used = 1;
+  if (verb != NULL)
+    return verb;
+  if (cli_group_help (words[0]) == NULL)
+    return fail_unknown (NULL, words[0], error);
+
+  *n_used = 2;
+  if (words[1] != NULL)
+    {
+      verb = find_verb (words[0], words[1]);
+      return verb != NULL ? verb : fail_unknown (words[0], words[1], error);
+    }
+  names = names_in_group (words[0]);
+  all = g_strjoinv (", ", names);
+  g_set_error (error, QMIG_ERROR, QMIG_EXIT_USAGE, "'%s' needs one of: %s", words[0], all);
+  return NULL;
+}
+
+char *
+cli_verb_full_name (const CliVerb *verb)
+{
+  return verb->group != NULL ? g_strconcat (verb->group, " ", verb->name, NULL) : g_strdup (verb->name);
+}
+
+static guint
+count_args (const CliVerb *verb, gboolean optional)
+{
+  g_auto(GStrv) words = g_strsplit (verb->arguments, " ", -1);
+  guint n = 0;
+
+  for (char **word = words; *word != NULL && strcmp (*word, "[--") != 0; word++)
+    n += **word != '\0' && (optional || **word != '[');
+  return n;
+}
+
+guint
+cli_verb_min_args (const CliVerb *verb)
+{
+  return count_args (verb, FALSE);
+}
+
+guint
+cli_verb_max_args (const CliVerb *verb)
+{
+  return count_args (verb, TRUE);
+}
+
+gboolean
+cli_verb_takes_rest (const CliVerb *verb)
+{
+  return strstr (verb->arguments, "[-- ") != NULL;
+}

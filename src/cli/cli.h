@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* The command line: a client of the agent. */
+
+#include <glib.h>
+
+G_BEGIN_DECLS
+
+/* What the program offers besides; the command line only hands over. */
+typedef struct
+{
+  /* Serves until asked to end; returns an exit status. */
+  int (*run_agent) (const char *name, const char *runtime_dir, const char *state_dir, GError **error);
+} CliFaces;
+
+/* The whole of qmig's main(): returns the exit status. */
+int cli_main (int argc, char **argv, const CliFaces *faces);
+
+G_END_DECLS

@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "cmd-request.h"
+
+#include "cli-format.h"
+#include "cli-parse.h"
+
+QmigKnobs *
+cmd_request_knobs (Cli *cli)
+{
+  g_autoptr(QmigKnobs) knobs = qmig_knobs_new ();
+
+  knobs->downtime_ms = cli_options_number (cli->options, "downtime", QMIG_UNSET);
+  knobs->bandwidth_bytes_per_s = cli_options_number (cli->options, "bandwidth", QMIG_UNSET);
+  knobs->deadline_ms = cli_options_number (cli->options, "deadline", QMIG_UNSET);
+  if (knobs->downtime_ms == QMIG_UNSET && knobs->bandwidth_bytes_per_s == QMIG_UNSET &&
+      knobs->deadline_ms == QMIG_UNSET)
+    return NULL;
+  return g_steal_pointer (&knobs);
+}
+
+/* The texts were checked when they were read. */
+static void
+set_ports_and_bounds (Cli *cli, QmigMigrateRequest *request)
+{
+  const char *ports = cli_options_text (cli->options, "port");
+  const char *expect = cli_options_text (cli->options, "expect");
+
+  if (ports != NULL && !cli_parse_ports (ports, &request->port, &request->port_last, NULL))
+    g_return_if_reached ();
+  if (expect != NULL)
+    request->expect = cli_parse_expect (expect, NULL);
+}
+
+QmigMigrateRequest *
+cmd_request_new (Cli *cli)
+{
+  QmigMigrateRequest *request = qmig_migrate_request_new ();
+  const char *destination = cli_arg (cli, 1);
+
+  request->vm = cli_select_vm (cli, cli_arg (cli, 0));
+  request->destination = g_strdup (destination != NULL ? destination : "local");
+  request->new_name = g_strdup (cli_options_text (cli->options, "new-name"));
+  request->transport = g_strdup (cli_options_text (cli->options, "transport"));
+  request->listen = g_strdup (cli_options_text (cli->options, "listen"));
+  request->qemu_binary = g_strdup (cli_options_text (cli->options, "qemu"));
+  request->target_args = cli_options_texts (cli->options, "target-arg");
+  request->knobs = cmd_request_knobs (cli);
+  request->hold = cli_options_flag (cli->options, "hold") > 0;
+  request->reason = g_strdup (cli_options_text (cli->options, "reason"));
+  request->idempotency_key = g_strdup (cli_options_text (cli->options, "idempotency-key"));
+  set_ports_and_bounds (cli, request);
+  return request;
+}
+
+static void
+append_strv (GString *text, const char *title, char **lines)
+{
+  for (char **line = lines; line != NULL && *line != NULL; line++)
+    g_string_append_printf (text, "%s  %s\n", line == lines ? title : "", *line);
+}
+
+static void
+append_checks (GString *text, const CliOutput *out, GPtrArray *checks)
+{
+  static const CliPaint paints[] = { CLI_GREEN, CLI_YELLOW, CLI_RED };
+
+  for (guint i = 0; checks != NULL && i < checks->len; i++)
+    {
+      const QmigCheck *check = g_ptr_array_index (checks, i);
+      g_autofree char *word = g_strdup_printf ("%-4s", qmig_check_status_names[check->status]);
+      g_autofree char *painted = cli_paint (out, paints[check->status], word);
+      g_autofree char *line = g_strdup_printf ("%-12s %s", check->id, check->text != NULL ? check->text : "");
+      g_autofree char *clean = cli_sanitize (line);
+      g_autofree char *way_out = check->way_out != NULL ? cli_sanitize (check->way_out) : NULL;
+
+      g_string_append_printf (text, "  %s  %s\n", painted, clean);
+      if (way_out != NULL)
+        g_string_append_printf (text, "                      way out: %s\n", way_out);
+    }
+}
+
+static char *
+plan_text (Cli *cli, const QmigPlan *plan)
+{
+  GString *text = g_string_new (NULL);
+  g_autofree char *memory = plan->memory_bytes != QMIG_UNSET ? cli_format_bytes (plan->memory_bytes) : g_strdup ("?");
+  g_autofree char *command = cli_quote_command ((const char *const *) plan->argv);
+  g_autofree char *head = g_strdup_printf ("%s from %s to %s over %s, %s of memory: %s", plan->vm, plan->source,
+                                           plan->destination, plan->transport, memory,
+                                           plan->refused ? "refused" : "can be moved");
+  g_autofree char *clean = cli_sanitize (head);
+
+  g_string_append_printf (text, "%s\n", clean);
+  append_checks (text, &cli->out, plan->checks);
+  if (cli_options_flag (cli->options, "dry-run") > 0 || cli_verbosity (cli) > 0)
+    {
+      g_autofree char *clean_command = cli_sanitize (command);
+
+      g_string_append_printf (text, "command line of the destination:\n  %s\n", clean_command);
+      append_strv (text, "changed in it:\n", plan->notes);
+      append_strv (text, "QMP commands:\n", plan->commands);
+    }
+  return g_string_free (text, FALSE);
+}
+
+int
+cmd_request_check (Cli *cli, QmigMigrateRequest *request, GError **error)
+{
+  g_autoptr(JsonObject) answer = cli_call (cli, "POST", "/v1/checks", qmig_migrate_request_to_object (request), error);
+  g_autoptr(QmigPlan) plan = answer != NULL ? qmig_plan_from_object (answer, error) : NULL;
+
+  if (plan == NULL)
+    return QMIG_EXIT_ERROR;
+  if (cli->out.format == CLI_FORMAT_TABLE || cli->out.format == CLI_FORMAT_WIDE)
+    {
+      g_autofree char *text = plan_text (cli, plan);
+
+      cli_write (text);
+    }
+  else if (!cli_output_value (&cli->out, &qmig_plan_type, plan, "vm", error))
+    return QMIG_EXIT_USAGE;
+  return plan->refused ? QMIG_EXIT_REFUSED : QMIG_EXIT_OK;
+}

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* The options of check, migrate and tune as the values of the API. */
+
+#include "cli-context.h"
+
+G_BEGIN_DECLS
+
+/* Of the arguments VM [DEST] and the options; selects the host of HOST/NAME.  (transfer full) */
+QmigMigrateRequest *cmd_request_new (Cli *cli);
+
+/* NULL where none of --downtime, --bandwidth and --deadline was given.  (transfer full) (nullable) */
+QmigKnobs *cmd_request_knobs (Cli *cli);
+
+/* What the agent would do, on stdout; returns QMIG_EXIT_REFUSED where it would refuse. */
+int cmd_request_check (Cli *cli, QmigMigrateRequest *request, GError **error);
+
+G_END_DECLS

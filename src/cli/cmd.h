@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* The verbs.  Each returns the exit status; where @error is set, that decides. */
+
+#include "cli-context.h"
+
+G_BEGIN_DECLS
+
+int cmd_vm_list (Cli *cli, GError **error);
+int cmd_vm_show (Cli *cli, GError **error);
+int cmd_vm_add (Cli *cli, GError **error);
+int cmd_vm_remove (Cli *cli, GError **error);
+int cmd_vm_start (Cli *cli, GError **error);
+int cmd_vm_stop (Cli *cli, GError **error);
+int cmd_vm_qmp (Cli *cli, GError **error);
+
+int cmd_host_list (Cli *cli, GError **error);
+int cmd_host_show (Cli *cli, GError **error);
+int cmd_host_add (Cli *cli, GError **error);
+int cmd_host_remove (Cli *cli, GError **error);
+int cmd_host_test (Cli *cli, GError **error);
+
+int cmd_check (Cli *cli, GError **error);
+int cmd_migrate (Cli *cli, GError **error);
+int cmd_watch (Cli *cli, GError **error);
+int cmd_tune (Cli *cli, GError **error);
+int cmd_switch (Cli *cli, GError **error);
+int cmd_cancel (Cli *cli, GError **error);
+int cmd_recover (Cli *cli, GError **error);
+
+int cmd_migration_list (Cli *cli, GError **error);
+int cmd_migration_show (Cli *cli, GError **error);
+int cmd_migration_events (Cli *cli, GError **error);
+int cmd_migration_samples (Cli *cli, GError **error);
+int cmd_migration_wait (Cli *cli, GError **error);
+int cmd_history (Cli *cli, GError **error);
+
+int cmd_agent_run (Cli *cli, GError **error);
+int cmd_agent_status (Cli *cli, GError **error);
+int cmd_agent_stop (Cli *cli, GError **error);
+
+int cmd_doctor (Cli *cli, GError **error);
+int cmd_schema (Cli *cli, GError **error);
+int cmd_help (Cli *cli, GError **error);
+int cmd_version (Cli *cli, GError **error);
+
+G_END_DECLS

@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* The hosts of the config file: [host NAME] uri=… */
+
+#include "client.h"
+
+#include <string.h>
+
+#include "client-dirs.h"
+
+#define GROUP_PREFIX "host "
+#define NAME_MAX_BYTES 64
+
+/* A file that is not there is an empty one. */
+static GKeyFile *
+load_config (GError **error)
+{
+  g_autofree char *path = qmig_client_default_config_path ();
+  g_autoptr(GKeyFile) file = g_key_file_new ();
+  g_autoptr(GError) cause = NULL;
+
+  if (g_key_file_load_from_file (file, path, G_KEY_FILE_KEEP_COMMENTS | G_KEY_FILE_KEEP_TRANSLATIONS, &cause)
+      || g_error_matches (cause, G_FILE_ERROR, G_FILE_ERROR_NOENT)
+      || g_error_matches (cause, G_FILE_ERROR, G_FILE_ERROR_NOTDIR))
+    return g_steal_pointer (&file);
+
+  g_set_error (error, QMIG_ERROR, QMIG_EXIT_ERROR, "cannot read config file '%s': %s", path, cause->message);
+  return NULL;
+}
+
+static gboolean
+save_config (GKeyFile *file, GError **error)
+{
+  g_autofree char *path = qmig_client_default_config_path ();
+  g_autofree char *dir = g_path_get_dirname (path);
+  g_autoptr(GError) cause = NULL;
+
+  g_mkdir_with_parents (dir, 0700);
+  if (g_key_file_save_to_file (file, path, &cause))
+    return TRUE;
+
+  g_set_error (error, QMIG_ERROR, QMIG_EXIT_ERROR, "cannot write config file '%s': %s", path, cause->message);
+  return FALSE;
+}
+
+static char **
+list_names (GKeyFile *file)
+{
+  g_auto(GStrv) groups = g_key_file_get_groups (file, NULL);
+  g_autoptr(GStrvBuilder) names = g_strv_builder_new ();
+
+  for (gsize i = 0; groups[i] != NULL; i++)
+    {
+      if (g_str_has_prefix (groups[i], GROUP_PREFIX))
+        g_strv_builder_add (names, groups[i] + strlen (GROUP_PREFIX));
+    }
+  return g_strv_builder_end (names);
+}
+
+/* How many letters must be put in, left out or changed to make @b of @a. */
+static gsize
+edit_distance (const char *a, const char *b)
+{
+  gsize width = strlen (b) + 1;
+  g_autofree gsize *row = g_new (gsize, width);
+
+  for (gsize j = 0; j < width; j++)
+    row[j] = j;
+
+  for (gsize i = 1; a[i - 1] != '\0'; i++)
+    {
+      gsize diagonal = row[0];
+
+      row[0] = i;
+      for (gsize j = 1; j < width; j++)
+        {
+          gsize above = row[j];
+          gsize change = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
+
+          row[j] = MIN (change, MIN (above, row[j - 1]) + 1);
+          diagonal = above;
+        }
+    }
+  return row[width - 1];
+}
+
+static void
+set_unknown_host (GKeyFile *file, const char *name, GError **error)
+{
+  g_auto(GStrv) names = list_names (file);
+  g_autofree char *path = qmig_client_default_config_path ();
+  g_autoptr(GString) near = g_string_new (NULL);
+
+  for (gsize i = 0; names[i] != NULL; i++)
+    {
+      gboolean alike = strlen (name) <= NAME_MAX_BYTES && strlen (names[i]) <= NAME_MAX_BYTES
+                       && edit_distance (name, names[i]) <= 2;
+
+      if (alike)
+        g_string_append_printf (near, "%s'%s'", near->len > 0 ? " or " : "; did you mean ", names[i]);
+    }
+
+  g_set_error (error, QMIG_ERROR, QMIG_EXIT_NOT_FOUND, "there is no host '%s' in '%s'%s%s", name, path, near->str,
+               near->len > 0 ? "?" : "");
+}
+
+char *
+qmig_client_resolve_host (const char *name_or_uri, GError **error)
+{
+  g_autoptr(GKeyFile) file = NULL;
+  g_autofree char *group = NULL;
+  g_autofree char *uri = NULL;
+
+  if (g_str_equal (name_or_uri, "local") || strchr (name_or_uri, ':') != NULL)
+    return g_strdup (name_or_uri);
+
+  file = load_config (error);
+  if (file == NULL)
+    return NULL;
+
+  group = g_strconcat (GROUP_PREFIX, name_or_uri, NULL);
+  uri = g_key_file_get_string (file, group, "uri", NULL);
+  if (uri == NULL && g_key_file_has_group (file, group))
+    g_set_error (error, QMIG_ERROR, QMIG_EXIT_NOT_FOUND, "host '%s' has no uri in the config file", name_or_uri);
+  else if (uri == NULL)
+    set_unknown_host (file, name_or_uri, error);
+  return g_steal_pointer (&uri);
+}
+
+GPtrArray *
+qmig_client_list_hosts (GError **error)
+{
+  g_autoptr(GKeyFile) file = load_config (error);
+  g_auto(GStrv) names = NULL;
+  GPtrArray *hosts;
+
+  if (file == NULL)
+    return NULL;
+
+  names = list_names (file);
+  hosts = g_ptr_array_new_with_free_func ((GDestroyNotify) qmig_host_entry_free);
+  for (gsize i = 0; names[i] != NULL; i++)
+    {
+      g_autofree char *group = g_strconcat (GROUP_PREFIX, names[i], NULL);
+      QmigHostEntry *entry = qmig_host_entry_new ();
+
+      entry->name = g_strdup (names[i]);
+      entry->uri = g_key_file_get_string (file, group, "uri", NULL);
+      g_ptr_array_add (hosts, entry);
+    }
+  return hosts;
+}
+
+static gboolean
+check_name (const char *name, GError **error)
+{
+  gboolean good
+      = name != NULL && g_ascii_isalnum (name[0]) && strlen (name) <= NAME_MAX_BYTES && !g_str_equal (name, "local");
+
+  for (const char *p = name; good && *p != '\0'; p++)
+    good = g_ascii_isalnum (*p) || strchr ("-_.", *p) != NULL;
+
+  if (!good)
+    g_set_error (error, QMIG_ERROR, QMIG_EXIT_USAGE,
+                 "cannot name a host '%s': expected up to %d letters, digits, '-', '_' and '.', and not 'local'",
+                 name != NULL ? name : "", NAME_MAX_BYTES);
+  return good;
+}
+
+gboolean
+qmig_client_add_host (const char *name, const char *uri, GError **error)
+{
+  g_autofree char *group = g_strconcat (GROUP_PREFIX, name, NULL);
+  g_autoptr(QmigClient) client = NULL;
+  g_autoptr(GKeyFile) file = NULL;
+
+  if (!check_name (name, error))
+    return FALSE;
+
+  client = qmig_client_new (uri != NULL ? uri : "", error);
+  file = client != NULL ? load_config (error) : NULL;
+  if (file == NULL)
+    return FALSE;
+
+  if (g_key_file_has_group (file, group))
+    {
+      g_set_error (error, QMIG_ERROR, QMIG_EXIT_CONFLICT, "host '%s' is in the config file already", name);
+      return FALSE;
+    }
+
+  g_key_file_set_string (file, group, "uri", uri);
+  return save_config (file, error);
+}
+
+gboolean
+qmig_client_remove_host (const char *name, GError **error)
+{
+  g_autofree char *group = g_strconcat (GROUP_PREFIX, name, NULL);
+  g_autoptr(GKeyFile) file = load_config (error);
+
+  if (file == NULL)
+    return FALSE;
+
+  if (!g_key_file_has_group (file, group))
+    {
+      set_unknown_host (file, name, error);
+      return FALSE;
+    }
+
+  g_key_file_remove_group (file, group, NULL);
+  return save_config (file, error);
+}

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* The directories and the config file, as the agent and its clients share them. */
+
+#include <gio/gio.h>
+
+#include "api-types.h"
+
+G_BEGIN_DECLS
+
+/* Makes @dir with mode 0700 where there is none; refuses (QMIG_EXIT_DENIED) one that others own or may write. */
+gboolean qmig_client_make_private_dir (const char *dir, GError **error);
+
+/* Hosts of the config file, in its order, name and uri filled in: GPtrArray of QmigHostEntry.  Empty where there is no file. */
+GPtrArray *qmig_client_list_hosts (GError **error);
+
+/* Writes [host NAME] uri=; comments and everything else stay.  QMIG_EXIT_USAGE for a name or URI that cannot be, QMIG_EXIT_CONFLICT for one that is there. */
+gboolean qmig_client_add_host (const char *name, const char *uri, GError **error);
+/* QMIG_EXIT_NOT_FOUND names near misses. */
+gboolean qmig_client_remove_host (const char *name, GError **error);
+
+G_END_DECLS

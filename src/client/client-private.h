@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* What the files of the client share; not for other rooms, except tests. */
+
+#include <libsoup/soup.h>
+
+#include "client.h"
+
+G_BEGIN_DECLS
+
+/* Most bytes of an answer, and of one line of an event stream. */
+#define CLIENT_ANSWER_MAX_BYTES (16u * 1024 * 1024)
+#define CLIENT_LINE_MAX_BYTES (1024u * 1024)
+
+/* Longest path a unix socket address can hold. */
+#define CLIENT_SOCKET_PATH_MAX 107
+
+struct _QmigClient
+{
+  GObject parent_instance;
+  char *uri;
+  char *socket_path;
+  GMainContext *context; /* of the thread that made the client */
+  SoupSession *session;
+};
+
+/* A message for "/v1/…", with @body (nullable) as JSON. */
+SoupMessage *client_message_new (const char *method, const char *path, JsonObject *body);
+
+/* Whether the head of an answer is one of an agent that speaks our API. */
+gboolean client_check_api (QmigClient *self, SoupMessage *message, GError **error);
+
+/* Reads the body of an answer: its object, or as error what the agent's problem says. */
+JsonObject *client_read_answer (QmigClient    *self,
+                                SoupMessage   *message,
+                                const guint8  *text,
+                                gsize          length,
+                                QmigProblem  **problem,
+                                GError       **error);
+
+/* @cause as QMIG_EXIT_UNREACHABLE that names the agent. */
+GError *client_unreachable (QmigClient *self, const GError *cause);
+
+typedef struct
+{
+  gint64 silence_ms;   /* a stream without a line for so long is dropped */
+  gint64 away_ms;      /* no line for so long, in spite of new attempts: given up */
+  gint64 retry_ms;     /* first pause before a new attempt; doubles up to a second */
+} ClientFollowLimits;
+
+extern const ClientFollowLimits client_follow_limits;
+
+/* qmig_client_follow() under other limits. */
+gboolean client_follow_within (QmigClient                *self,
+                               const char                *migration,
+                               gint64                     after,
+                               const ClientFollowLimits  *limits,
+                               QmigEventFunc              func,
+                               gpointer                   user_data,
+                               GCancellable              *cancellable,
+                               GError                   **error) G_GNUC_WARN_UNUSED_RESULT;
+
+G_END_DECLS

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* Who and where this host is: immutable after start, shared by all threads. */
+
+#include "qmig-host.h"
+#include "qmig-journal.h"
+
+G_BEGIN_DECLS
+
+typedef struct _QmigEnv QmigEnv;
+
+/* Opens the destination named @uri (or known by that name) for the calling thread.  (transfer full) */
+typedef QmigHost *(*QmigOpenHost) (const QmigEnv *env, const char *uri, GError **error);
+
+struct _QmigEnv
+{
+  char *host_name;
+  char *runtime_dir;  /* sockets, run directories of VMs: RUNTIME/vm/MIGRATION */
+  char *state_dir;    /* the journal */
+  QmigOpenHost open_host;
+  gpointer open_host_data;
+};
+
+/* Facts of this machine now.  (transfer full) */
+QmigHostInfo *qmig_env_host_info (const QmigEnv *self);
+/* The same with a journal that is open already.  @journal: (nullable) */
+QmigHostInfo *qmig_env_host_info_from (const QmigEnv *self, QmigJournal *journal);
+/* What incoming VMs were promised and do not use yet.  @reservations: QmigReservation */
+gint64 qmig_env_reserved_bytes (const GPtrArray *reservations);
+
+G_END_DECLS

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * A running QEMU whose monitor we hold: the source of a migration.  Its state
+ * is kept as events tell it and can be looked up afresh.  Belongs to the thread
+ * that attached it.
+ */
+
+#include "qmig-process.h"
+#include "qmp-client.h"
+#include "qmp-types.h"
+
+G_BEGIN_DECLS
+
+typedef struct
+{
+  char *name;
+  gint64 pid;
+  gint64 start_time;
+  QmpClient *client;
+
+  /* As last heard, by event or by look. */
+  QmpRunState run_state;
+  char *run_state_text;
+  QmpMigrationStatus status;
+  char *status_text;    /* (nullable) */
+  char *error_desc;     /* (nullable) QEMU's reason for a failed migration, as of the last look */
+  gint64 pass;          /* of the present migration */
+  gint64 stopped_us;    /* QEMU's wall clock at the last STOP, 0 before */
+  gint64 resumed_us;    /* likewise RESUME */
+  gboolean guest_ended; /* SHUTDOWN was seen: the guest or an operator ended it */
+  guint changes;        /* grows with every event */
+
+  /*< private >*/
+  QmigProcessWatch *watch;
+} QmigInstance;
+
+/* Finds the process alive, opens its monitor and looks once.  (transfer full) */
+QmigInstance *qmig_instance_attach (const char *name, const char *qmp, gint64 pid, gint64 start_time, QmpWait *wait, GError **error);
+void qmig_instance_detach (QmigInstance *self);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (QmigInstance, qmig_instance_detach)
+
+/* Asks query-migrate and query-status.  @info: (out) (optional) (transfer full): the whole answer */
+gboolean qmig_instance_look (QmigInstance *self, QmpMigrationInfo **info, QmpWait *wait, GError **error);
+
+/* Proven by pidfd. */
+gboolean qmig_instance_is_gone (QmigInstance *self);
+gboolean qmig_instance_wait_gone (QmigInstance *self, QmpWait *wait, GError **error);
+gboolean qmig_instance_kill (QmigInstance *self, QmpWait *wait, GError **error);
+
+/* What the plan needs to know of the source. */
+typedef struct
+{
+  char *name;
+  char *uuid;
+  gint64 pid;
+  gint64 uid;
+  char *binary;
+  char *cwd;
+  char **argv;
+  int version;              /* 70222 */
+  char *version_text;
+  char *machine;            /* versioned */
+  gboolean kvm;
+  gboolean oob;
+  gint64 memory_bytes;
+  QmpRunState run_state;
+  char *run_state_text;
+  QmpMigrationStatus status;
+  char *status_text;
+  char **blocked_reasons;
+  char **busy_jobs;
+  char **device_ids;        /* plugged now, with an id */
+  char **device_types;      /* plugged now, without */
+  char **capabilities;      /* that this QEMU has */
+  char **capabilities_on;
+  gint64 downtime_limit_ms;
+  gint64 max_bandwidth_bytes_per_s;
+} QmigSourceFacts;
+
+QmigSourceFacts *qmig_instance_read_facts (QmigInstance *self, QmpWait *wait, GError **error);
+void qmig_source_facts_free (QmigSourceFacts *self);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (QmigSourceFacts, qmig_source_facts_free)
+
+G_END_DECLS

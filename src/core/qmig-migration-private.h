@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* What the runner, the steps and recovery share of one migration. */
+
+#include "qmig-instance.h"
+#include "qmig-migration.h"
+#include "qmig-sampler.h"
+
+G_BEGIN_DECLS
+
+typedef struct
+{
+  gint64 offset_us;      /* destination's wall clock less ours */
+  gint64 uncertainty_us;
+} QmigClockOffset;
+
+struct _QmigMigration
+{
+  GObject parent_instance;
+
+  /* Fixed at birth. */
+  const QmigEnv *env;
+  char *id;
+  char *assume; /* recovery: the operator's word (nullable) */
+  gboolean recovering;
+  QmigMigrationObserver observer;
+  gpointer user_data;
+  GMainContext *context;
+  GCancellable *cancellable;
+
+  /* Shared: what goes out and what comes in. */
+  GMutex lock;
+  QmigMigrationInfo *info;
+  QmigKnobs *wanted;         /* knobs not yet given to QEMU (nullable) */
+  char *cancel_reason;       /* (nullable) */
+  gboolean point_of_no_return;
+
+  /* The thread's own. */
+  QmigJournal *journal;
+  QmigJournalEntry *entry;
+  QmigInstance *source;      /* (nullable) before stage 0, and when it was gone at recovery */
+  QmigHost *host;
+  QmigKnobs *knobs;          /* in force */
+  QmigSampler sampler;
+  GSource *deadline;
+  char *uri;                 /* what the destination listens on */
+  QmigClockOffset clock;
+  gint64 began_us;           /* monotonic */
+  gint64 stage_since_us;
+  double stage_ms[QMIG_N_STAGES];
+  gboolean leftover;         /* the destination's host was silent on the way back: a stopped QEMU may be left there */
+  QmigResult *result;
+};
+
+/* -- what the thread tells the world (qmig-migration.c) -------------------- */
+
+/* @data: (transfer full).  Journalled, then given to the observer. */
+void qmig_migration_emit (QmigMigration *self, const char *type, JsonObject *data);
+void qmig_migration_log (QmigMigration *self, const char *format, ...) G_GNUC_PRINTF (2, 3);
+/* @since_us: monotonic time the stage really began at, or 0 for now. */
+void qmig_migration_enter_stage (QmigMigration *self, QmigStage stage, gint64 since_us);
+void qmig_migration_set_holding (QmigMigration *self, gboolean holding);
+void qmig_migration_set_destination_pid (QmigMigration *self, gint64 pid);
+void qmig_migration_set_sample (QmigMigration *self, const QmigSample *sample);
+gboolean qmig_migration_is_hold_wanted (QmigMigration *self);
+/* Knobs that came in since the last call; %NULL for none.  (transfer full) */
+QmigKnobs *qmig_migration_take_knobs (QmigMigration *self);
+/* Arms the deadline anew, counted from the start of the migration. */
+void qmig_migration_arm_deadline (QmigMigration *self, gint64 deadline_ms);
+
+G_END_DECLS

@@ -1,0 +1,835 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "qmig-migration-private.h"
+
+#include "json-strict.h"
+#include "qmig-inventory.h"
+#include "qmig-plan.h"
+#include "qmig-recover.h"
+#include "qmig-steps.h"
+#include "qmp-error.h"
+
+#define WAY_BACK_SECONDS 60
+
+G_DEFINE_FINAL_TYPE (QmigMigration, qmig_migration, G_TYPE_OBJECT)
+
+/* -- what the thread tells the world ---------------------------------------- */
+
+void
+qmig_migration_emit (QmigMigration *self, const char *type, JsonObject *data)
+{
+  g_autoptr(QmigEvent) event = qmig_event_new ();
+  g_autoptr(GError) error = NULL;
+
+  event->ts = api_time_now ();
+  event->mono_us = g_get_monotonic_time ();
+  event->host = g_strdup (self->env->host_name);
+  event->migration = g_strdup (self->id);
+  event->type = g_strdup (type);
+  event->data = json_node_init_object (json_node_alloc (), data);
+  json_object_unref (data);
+
+  g_mutex_lock (&self->lock);
+  event->seq = ++self->info->last_seq;
+  g_mutex_unlock (&self->lock);
+
+  /* History may have a hole where the disk is full; what matters for recovery is written, and checked, elsewhere. */
+  if (!qmig_journal_add_event (self->journal, event, &error))
+    g_warning ("%s: cannot keep event %" G_GINT64_FORMAT ": %s", self->id, event->seq, error->message);
+  if (self->observer != NULL)
+    self->observer (self, event, self->user_data);
+}
+
+void
+qmig_migration_log (QmigMigration *self, const char *format, ...)
+{
+  JsonObject *data = json_object_new ();
+  g_autofree char *text = NULL;
+  va_list args;
+
+  va_start (args, format);
+  text = g_strdup_vprintf (format, args);
+  va_end (args);
+
+  g_info ("%s: %s", self->id, text);
+  json_object_set_string_member (data, "text", text);
+  qmig_migration_emit (self, "log", data);
+}
+
+void
+qmig_migration_enter_stage (QmigMigration *self, QmigStage stage, gint64 since_us)
+{
+  JsonObject *data = json_object_new ();
+  gint64 now_us = since_us > 0 ? MAX (since_us, self->stage_since_us) : g_get_monotonic_time ();
+  gboolean same;
+
+  g_mutex_lock (&self->lock);
+  same = self->info->stage == (int) stage && self->stage_since_us > 0;
+  if (!same)
+    {
+      if (self->stage_since_us > 0)
+        self->stage_ms[self->info->stage] += (now_us - self->stage_since_us) / 1000.0;
+      self->stage_since_us = now_us;
+      self->info->stage = stage;
+    }
+  g_mutex_unlock (&self->lock);
+
+  if (same)
+    {
+      json_object_unref (data);
+      return;
+    }
+  json_object_set_string_member (data, "stage", qmig_stage_names[stage]);
+  json_object_set_int_member (data, "number", stage);
+  qmig_migration_emit (self, "stage", data);
+}
+
+void
+qmig_migration_set_holding (QmigMigration *self, gboolean holding)
+{
+  g_autoptr(GMutexLocker) locker = g_mutex_locker_new (&self->lock);
+
+  self->info->holding = holding;
+}
+
+void
+qmig_migration_set_destination_pid (QmigMigration *self, gint64 pid)
+{
+  g_autoptr(GMutexLocker) locker = g_mutex_locker_new (&self->lock);
+
+  self->info->destination_pid = pid;
+}
+
+void
+qmig_migration_set_sample (QmigMigration *self, const QmigSample *sample)
+{
+  g_autoptr(GMutexLocker) locker = g_mutex_locker_new (&self->lock);
+
+  g_clear_pointer (&self->info->sample, qmig_sample_free);
+  self->info->sample = qmig_sample_copy (sample);
+}
+
+/* -- what comes in ------------------------------------------------------------ */
+
+gboolean
+qmig_migration_is_hold_wanted (QmigMigration *self)
+{
+  g_autoptr(GMutexLocker) locker = g_mutex_locker_new (&self->lock);
+
+  return self->info->hold_wanted;
+}
+
+QmigKnobs *
+qmig_migration_take_knobs (QmigMigration *self)
+{
+  g_autoptr(GMutexLocker) locker = g_mutex_locker_new (&self->lock);
+
+  return g_steal_pointer (&self->wanted);
+}
+
+/* With the lock held. */
+static gboolean
+may_still_steer (QmigMigration *self, const char *what, GError **error)
+{
+  if (!self->info->active)
+    g_set_error (error, QMIG_ERROR, QMIG_EXIT_CONFLICT, "cannot %s %s: it is over", what, self->id);
+  else if (self->point_of_no_return)
+    g_set_error (error, QMIG_ERROR, QMIG_EXIT_CONFLICT, "cannot %s %s: the destination was already told to run, from here it only goes forward", what, self->id);
+  else
+    return TRUE;
+  return FALSE;
+}
+
+gboolean
+qmig_migration_cancel (QmigMigration *self, const char *reason, GError **error)
+{
+  g_autoptr(GMutexLocker) locker = g_mutex_locker_new (&self->lock);
+
+  if (!may_still_steer (self, "cancel", error))
+    return FALSE;
+  if (self->cancel_reason == NULL)
+    self->cancel_reason = g_strdup (reason != NULL && *reason != '\0' ? reason : "by request");
+  self->info->cancelling = TRUE;
+  g_cancellable_cancel (self->cancellable);
+  return TRUE;
+}
+
+static void
+merge_wanted (QmigMigration *self, const QmigKnobs *knobs)
+{
+  if (self->wanted == NULL)
+    self->wanted = qmig_knobs_new ();
+  if (knobs->downtime_ms != QMIG_UNSET)
+    self->wanted->downtime_ms = knobs->downtime_ms;
+  if (knobs->bandwidth_bytes_per_s != QMIG_UNSET)
+    self->wanted->bandwidth_bytes_per_s = knobs->bandwidth_bytes_per_s;
+  if (knobs->deadline_ms != QMIG_UNSET)
+    self->wanted->deadline_ms = knobs->deadline_ms;
+  g_main_context_wakeup (self->context);
+}
+
+static gboolean
+set_hold (QmigMigration *self, gboolean hold, GError **error)
+{
+  g_autoptr(GMutexLocker) locker = g_mutex_locker_new (&self->lock);
+  g_autoptr(QmigKnobs) none = qmig_knobs_new ();
+
+  if (!may_still_steer (self, hold ? "hold" : "release", error))
+    return FALSE;
+  self->info->hold_wanted = hold;
+  merge_wanted (self, none); /* the downtime limit follows the hold */
+  return TRUE;
+}
+
+gboolean
+qmig_migration_hold (QmigMigration *self, GError **error)
+{
+  return set_hold (self, TRUE, error);
+}
+
+gboolean
+qmig_migration_go (QmigMigration *self, GError **error)
+{
+  return set_hold (self, FALSE, error);
+}
+
+/* QEMU takes negative numbers for very large ones: they are refused here. */
+static gboolean
+knobs_are_sane (const QmigKnobs *knobs, GError **error)
+{
+  const char *problem = NULL;
+
+  if (knobs->downtime_ms != QMIG_UNSET && (knobs->downtime_ms < 1 || knobs->downtime_ms > 2000000))
+    problem = "the downtime limit must be between 1 ms and 2000 s";
+  else if (knobs->bandwidth_bytes_per_s != QMIG_UNSET && knobs->bandwidth_bytes_per_s != 0 && knobs->bandwidth_bytes_per_s < 1000)
+    problem = "the bandwidth must be 0 (unlimited) or at least 1000 bytes per second";
+  else if (knobs->deadline_ms != QMIG_UNSET && knobs->deadline_ms < 1)
+    problem = "the deadline must be at least 1 ms";
+  if (problem == NULL)
+    return TRUE;
+  g_set_error_literal (error, QMIG_ERROR, QMIG_EXIT_USAGE, problem);
+  return FALSE;
+}
+
+gboolean
+qmig_migration_tune (QmigMigration *self, const QmigKnobs *knobs, GError **error)
+{
+  g_autoptr(GMutexLocker) locker = g_mutex_locker_new (&self->lock);
+
+  if (!knobs_are_sane (knobs, error) || !may_still_steer (self, "tune", error))
+    return FALSE;
+  merge_wanted (self, knobs);
+  return TRUE;
+}
+
+static gboolean
+on_deadline (gpointer data)
+{
+  QmigMigration *self = data;
+  g_autofree char *reason = g_strdup_printf ("the deadline of %.1f s passed", self->knobs->deadline_ms / 1000.0);
+
+  (void) !qmig_migration_cancel (self, reason, NULL);
+  return G_SOURCE_REMOVE;
+}
+
+static void
+disarm_deadline (QmigMigration *self)
+{
+  if (self->deadline != NULL)
+    g_source_destroy (self->deadline);
+  g_clear_pointer (&self->deadline, g_source_unref);
+}
+
+void
+qmig_migration_arm_deadline (QmigMigration *self, gint64 deadline_ms)
+{
+  gint64 spent_ms = (g_get_monotonic_time () - self->began_us) / 1000;
+
+  disarm_deadline (self);
+  if (deadline_ms == QMIG_UNSET)
+    return;
+  self->deadline = g_timeout_source_new (CLAMP (deadline_ms - spent_ms, 0, G_MAXINT));
+  g_source_set_callback (self->deadline, on_deadline, self, NULL);
+  g_source_attach (self->deadline, self->context);
+}
+
+/* The last moment a cancel counts. */
+static gboolean
+pass_point_of_no_return (QmigMigration *self, GError **error)
+{
+  g_autoptr(GMutexLocker) locker = g_mutex_locker_new (&self->lock);
+
+  if (g_cancellable_set_error_if_cancelled (self->cancellable, error))
+    return FALSE;
+  self->point_of_no_return = TRUE;
+  return TRUE;
+}
+
+/* -- there and back -------------------------------------------------------------- */
+
+static void
+set_step (QmigMigration *self, const char *name)
+{
+  g_mutex_lock (&self->lock);
+  g_free (self->info->step);
+  self->info->step = g_strdup (name);
+  g_mutex_unlock (&self->lock);
+}
+
+static gboolean
+begin_step (QmigMigration *self, const QmigStep *step, GError **error)
+{
+  if (step->one_way && !self->point_of_no_return && !pass_point_of_no_return (self, error))
+    return FALSE;
+  if (!qmig_journal_begin (self->journal, self->id, step->name, step->one_way, error))
+    return FALSE;
+  self->entry->commit_intent |= step->one_way;
+  set_step (self, step->name);
+  return TRUE;
+}
+
+static gboolean
+run_steps (QmigMigration *self, gsize first, gsize *failed, GError **error)
+{
+  for (gsize i = first; i < qmig_n_steps; i++)
+    {
+      const QmigStep *step = &qmig_steps[i];
+      g_autoptr(QmpWait) wait = qmp_wait_new (step->one_way ? NULL : self->cancellable, step->name,
+                                              step->seconds < 0 ? -1 : step->seconds * G_GINT64_CONSTANT (1000));
+
+      *failed = i;
+      if (!begin_step (self, step, error))
+        return FALSE;
+      qmig_fault_point ("before", step->name);
+      /* The switchover counts from the moment the guest stopped, and says so itself. */
+      if (step->stage != QMIG_STAGE_STOP_AND_COPY)
+        qmig_migration_enter_stage (self, step->stage, 0);
+      if (!step->run (self, wait, error))
+        return FALSE;
+      qmig_fault_point ("after", step->name);
+    }
+  return TRUE;
+}
+
+/* Upward from the failed step, whatever fails on the way; the user's cancel no longer matters. */
+static gboolean
+roll_back (QmigMigration *self, gsize failed, GError **error)
+{
+  g_autoptr(GError) first = NULL;
+
+  for (gsize i = failed + 1; i-- > 0;)
+    {
+      const QmigStep *step = &qmig_steps[i];
+      g_autofree char *name = g_strconcat ("undo-", step->name, NULL);
+      g_autoptr(QmpWait) wait = qmp_wait_new (NULL, name, WAY_BACK_SECONDS * 1000);
+      g_autoptr(GError) cause = NULL;
+
+      if (step->undo == NULL)
+        continue;
+      set_step (self, name);
+      if (!qmig_journal_begin (self->journal, self->id, name, FALSE, &cause))
+        qmig_migration_log (self, "%s is not in the journal: %s", name, cause->message);
+      g_clear_error (&cause);
+      qmig_fault_point ("before", name);
+      if (!step->undo (self, wait, &cause))
+        {
+          qmig_migration_log (self, "%s: %s", name, cause->message);
+          /* What cannot be tidied up on the other side endangers nobody; a source that is not back does. */
+          if (first == NULL && step->undo != qmig_steps[qmig_step_index ("prepare")].undo &&
+              step->undo != qmig_steps[qmig_step_index ("tune")].undo)
+            first = g_steal_pointer (&cause);
+        }
+    }
+  if (first == NULL)
+    return TRUE;
+  g_propagate_error (error, g_steal_pointer (&first));
+  return FALSE;
+}
+
+/* -- the end ------------------------------------------------------------------------ */
+
+static void
+note_missed (GStrvBuilder *missed, const char *what, double value, gint64 bound, const char *unit)
+{
+  g_autofree char *text = NULL;
+
+  if (bound == QMIG_UNSET || !(value > bound))
+    return;
+  text = g_strdup_printf ("%s %.0f%s > %" G_GINT64_FORMAT "%s", what, value, unit, bound, unit);
+  g_strv_builder_add (missed, text);
+}
+
+static void
+judge_expectations (QmigMigration *self)
+{
+  const QmigExpect *expect = self->entry->request->expect;
+  QmigResult *result = self->result;
+  g_autoptr(GStrvBuilder) missed = g_strv_builder_new ();
+
+  if (expect == NULL)
+    return;
+  note_missed (missed, "downtime", result->downtime_ms, expect->downtime_ms, " ms");
+  note_missed (missed, "blackout", result->blackout_ms, expect->blackout_ms, " ms");
+  note_missed (missed, "total", result->total_ms, expect->total_ms, " ms");
+  note_missed (missed, "rounds", result->passes, expect->rounds, "");
+  result->missed = g_strv_builder_end (missed);
+  if (result->missed[0] != NULL)
+    result->exit_code = QMIG_EXIT_OBJECTIVE;
+}
+
+static void
+set_end (QmigResult *result, QmigOutcome outcome, QmigExit code, QmigLocation location, const char *next)
+{
+  result->outcome = outcome;
+  result->exit_code = code;
+  result->vm_location = location;
+  result->safe_to_retry = code == QMIG_EXIT_REFUSED || code == QMIG_EXIT_ROLLED_BACK || code == QMIG_EXIT_CANCELLED ||
+                          code == QMIG_EXIT_UNREACHABLE || code == QMIG_EXIT_CONFLICT;
+  result->next = g_strdup (next);
+}
+
+static void
+end_completed (QmigMigration *self, const GError *untidy)
+{
+  g_autofree char *next = untidy != NULL
+                          ? g_strdup_printf ("the VM runs on '%s'; left to tidy up: %s", self->entry->plan->destination, untidy->message) : NULL;
+
+  set_end (self->result, QMIG_OUTCOME_COMPLETED, QMIG_EXIT_OK, QMIG_LOCATION_DESTINATION, next);
+}
+
+static void
+end_in_doubt (QmigMigration *self, QmigLocation location)
+{
+  g_autofree char *next = location == QMIG_LOCATION_NONE
+    ? g_strdup ("no QEMU has the VM any more: start it again from its disks")
+    : g_strdup_printf ("look at both hosts, then `qmig recover %s`; with your word where it is to run: --assume source or --assume destination", self->id);
+
+  set_end (self->result, QMIG_OUTCOME_ATTENTION, QMIG_EXIT_ATTENTION, location, next);
+}
+
+static void
+end_rolled_back (QmigMigration *self, gsize failed, const GError *cause)
+{
+  g_autofree char *next = self->leftover
+    ? g_strdup_printf ("a stopped copy may be left on the destination's host: `qmig recover %s` ends it when that host answers", self->id) : NULL;
+  gboolean untouched = failed <= (gsize) qmig_step_index ("check");
+
+  if (g_error_matches (cause, G_IO_ERROR, G_IO_ERROR_CANCELLED))
+    set_end (self->result, QMIG_OUTCOME_CANCELLED, QMIG_EXIT_CANCELLED, QMIG_LOCATION_SOURCE, next);
+  else if (untouched || g_error_matches (cause, QMIG_ERROR, QMIG_EXIT_REFUSED))
+    set_end (self->result, QMIG_OUTCOME_REFUSED, qmig_error_get_exit (cause), QMIG_LOCATION_SOURCE, next);
+  else
+    set_end (self->result, QMIG_OUTCOME_ROLLED_BACK, QMIG_EXIT_ROLLED_BACK, QMIG_LOCATION_SOURCE, next);
+}
+
+static void
+set_error_text (QmigMigration *self, const GError *cause)
+{
+  g_autoptr(GMutexLocker) locker = g_mutex_locker_new (&self->lock);
+
+  if (g_error_matches (cause, G_IO_ERROR, G_IO_ERROR_CANCELLED))
+    self->result->error = g_strdup_printf ("cancelled: %s", self->cancel_reason != NULL ? self->cancel_reason : "by request");
+  else
+    self->result->error = g_strdup (cause->message);
+}
+
+static void
+end_failed (QmigMigration *self, gsize failed, const GError *cause, const GError *not_back)
+{
+  gboolean source_gone = self->source != NULL ? qmig_instance_is_gone (self->source)
+                                              : !qmig_process_is_alive (self->entry->source_pid, self->entry->source_start_time);
+
+  set_error_text (self, cause);
+  if (source_gone && self->source != NULL && self->source->guest_ended)
+    set_end (self->result, QMIG_OUTCOME_GUEST_ENDED, QMIG_EXIT_ERROR, QMIG_LOCATION_NONE, "the guest ended by itself: nothing is to be repaired");
+  else if (source_gone)
+    end_in_doubt (self, QMIG_LOCATION_NONE);
+  else if (not_back != NULL)
+    end_in_doubt (self, QMIG_LOCATION_UNKNOWN);
+  else
+    end_rolled_back (self, failed, cause);
+}
+
+static void
+fill_result (QmigMigration *self)
+{
+  QmigResult *result = self->result;
+  const QmigPlan *plan = self->entry->plan;
+
+  if (self->stage_since_us > 0)
+    self->stage_ms[self->info->stage] += (g_get_monotonic_time () - self->stage_since_us) / 1000.0;
+  result->total_ms = (g_get_monotonic_time () - self->began_us) / 1000;
+  result->pre_migration_ms = self->stage_ms[QMIG_STAGE_PRE_MIGRATION];
+  result->reservation_ms = self->stage_ms[QMIG_STAGE_RESERVATION];
+  result->pre_copy_ms = self->stage_ms[QMIG_STAGE_PRE_COPY];
+  result->stop_and_copy_ms = self->stage_ms[QMIG_STAGE_STOP_AND_COPY];
+  result->commitment_ms = self->stage_ms[QMIG_STAGE_COMMITMENT];
+  result->activation_ms = self->stage_ms[QMIG_STAGE_ACTIVATION];
+  result->source_name = g_strdup (self->entry->source_host);
+  result->destination_name = g_strdup (plan != NULL ? plan->destination : self->entry->destination_uri);
+  result->destination_pid = self->info->destination_pid;
+
+  if (result->vm_location == QMIG_LOCATION_DESTINATION)
+    result->vm_host = g_strdup (result->destination_name);
+  else if (result->vm_location == QMIG_LOCATION_SOURCE)
+    {
+      result->vm_host = g_strdup (result->source_name);
+      if (self->source != NULL && result->vm_state == NULL)
+        result->vm_state = g_strdup (self->source->run_state_text);
+    }
+  if (result->outcome == QMIG_OUTCOME_COMPLETED)
+    judge_expectations (self);
+}
+
+static void
+conclude (QmigMigration *self)
+{
+  g_autoptr(GError) error = NULL;
+
+  fill_result (self);
+  /* The monitors are free again before anybody hears that it is over. */
+  g_clear_pointer (&self->source, qmig_instance_detach);
+  g_clear_object (&self->host);
+  if (!qmig_journal_end (self->journal, self->id, self->result, &error))
+    g_warning ("%s: the end is not in the journal, the next start of the agent will look again: %s", self->id, error->message);
+
+  g_mutex_lock (&self->lock);
+  self->info->active = FALSE;
+  self->info->holding = FALSE;
+  self->info->ended = api_time_now ();
+  self->info->result = qmig_result_copy (self->result);
+  g_mutex_unlock (&self->lock);
+
+  qmig_migration_emit (self, "result", qmig_result_to_object (self->result));
+}
+
+/* -- the thread ------------------------------------------------------------------------ */
+
+/* After an error: whether the destination may run, or the way back is open. */
+static gboolean
+is_beyond_return (const QmigStep *step, const GError *cause)
+{
+  if (!step->one_way || g_error_matches (cause, G_IO_ERROR, G_IO_ERROR_CANCELLED))
+    return FALSE;
+  return step->undo == NULL || g_error_matches (cause, QMIG_ERROR, QMIG_EXIT_ATTENTION);
+}
+
+static void
+go_back_from (QmigMigration *self, gsize failed, const GError *cause)
+{
+  g_autoptr(GError) not_back = NULL;
+
+  disarm_deadline (self);
+  qmig_migration_log (self, "going back: %s", cause->message);
+  (void) !roll_back (self, failed, &not_back);
+  end_failed (self, failed, cause, not_back);
+}
+
+static void
+run_from (QmigMigration *self, gsize first)
+{
+  g_autoptr(GError) cause = NULL;
+  gsize failed = first;
+
+  if (run_steps (self, first, &failed, &cause))
+    end_completed (self, NULL);
+  else if (!is_beyond_return (&qmig_steps[failed], cause))
+    go_back_from (self, failed, cause);
+  else if (failed > (gsize) qmig_step_index ("commit") && (self->source == NULL || qmig_instance_is_gone (self->source)))
+    end_completed (self, cause);
+  else
+    {
+      set_error_text (self, cause);
+      end_in_doubt (self, failed > (gsize) qmig_step_index ("commit") ? QMIG_LOCATION_DESTINATION : QMIG_LOCATION_UNKNOWN);
+    }
+}
+
+static void
+take_up (QmigMigration *self)
+{
+  g_autoptr(GError) cause = NULL;
+  QmigRecoverDecision decision = { 0 };
+
+  if (!qmig_recover_look (self, &decision, &cause))
+    {
+      set_error_text (self, cause);
+      end_in_doubt (self, QMIG_LOCATION_UNKNOWN);
+      return;
+    }
+
+  switch (decision.action)
+    {
+    case QMIG_RECOVER_GO_ON:
+      qmig_migration_log (self, "taken up, going on with '%s'", decision.step);
+      run_from (self, qmig_step_index (decision.step));
+      return;
+
+    case QMIG_RECOVER_ROLL_BACK:
+      cause = g_error_new (QMIG_ERROR, QMIG_EXIT_ROLLED_BACK, "the agent ended in the middle of step '%s'", self->entry->step);
+      go_back_from (self, qmig_step_index (decision.step), cause);
+      return;
+
+    case QMIG_RECOVER_ATTENTION:
+      cause = g_error_new_literal (QMIG_ERROR, QMIG_EXIT_ATTENTION, decision.why);
+      set_error_text (self, cause);
+      end_in_doubt (self, QMIG_LOCATION_UNKNOWN);
+      return;
+    }
+}
+
+static gpointer
+migration_thread (gpointer data)
+{
+  g_autoptr(QmigMigration) self = data;
+
+  g_main_context_push_thread_default (self->context);
+  qmig_migration_arm_deadline (self, self->knobs->deadline_ms);
+  if (self->recovering)
+    take_up (self);
+  else
+    run_from (self, 0);
+  disarm_deadline (self);
+
+  conclude (self);
+  g_clear_pointer (&self->journal, qmig_journal_close);
+  g_main_context_pop_thread_default (self->context);
+  return NULL;
+}
+
+/* -- birth -------------------------------------------------------------------------------- */
+
+static void
+qmig_migration_init (QmigMigration *self)
+{
+  g_mutex_init (&self->lock);
+  self->context = g_main_context_new ();
+  self->cancellable = g_cancellable_new ();
+  self->result = qmig_result_new ();
+  qmig_sampler_init (&self->sampler);
+}
+
+static void
+qmig_migration_finalize (GObject *object)
+{
+  QmigMigration *self = QMIG_MIGRATION (object);
+
+  g_clear_pointer (&self->journal, qmig_journal_close);
+  g_clear_pointer (&self->entry, qmig_journal_entry_free);
+  g_clear_pointer (&self->knobs, qmig_knobs_free);
+  g_clear_pointer (&self->wanted, qmig_knobs_free);
+  g_clear_pointer (&self->info, qmig_migration_info_free);
+  g_clear_pointer (&self->result, qmig_result_free);
+  g_clear_object (&self->cancellable);
+  g_main_context_unref (self->context);
+  g_mutex_clear (&self->lock);
+  g_free (self->cancel_reason);
+  g_free (self->assume);
+  g_free (self->uri);
+  g_free (self->id);
+  G_OBJECT_CLASS (qmig_migration_parent_class)->finalize (object);
+}
+
+static void
+qmig_migration_class_init (QmigMigrationClass *klass)
+{
+  G_OBJECT_CLASS (klass)->finalize = qmig_migration_finalize;
+}
+
+static gint64
+or_default (gint64 wanted, gint64 fallback)
+{
+  return wanted != QMIG_UNSET ? wanted : fallback;
+}
+
+/* @journal and @entry: (transfer full) */
+static QmigMigration *
+migration_new (const QmigEnv         *env,
+               QmigJournal           *journal,
+               QmigJournalEntry      *entry,
+               QmigMigrationObserver  observer,
+               gpointer               user_data)
+{
+  QmigMigration *self = g_object_new (QMIG_TYPE_MIGRATION, NULL);
+  const QmigMigrateRequest *request = entry->request;
+
+  self->env = env;
+  self->id = g_strdup (entry->id);
+  self->observer = observer;
+  self->user_data = user_data;
+  self->journal = journal;
+  self->entry = entry;
+  self->began_us = g_get_monotonic_time () - (g_get_real_time () - entry->started_us);
+
+  self->knobs = request->knobs != NULL ? qmig_knobs_copy (request->knobs) : qmig_knobs_new ();
+  self->knobs->downtime_ms = or_default (self->knobs->downtime_ms, QMIG_DEFAULT_DOWNTIME_MS);
+  self->knobs->bandwidth_bytes_per_s = or_default (self->knobs->bandwidth_bytes_per_s, QMIG_DEFAULT_BANDWIDTH);
+
+  self->info = qmig_migration_info_new ();
+  self->info->id = g_strdup (entry->id);
+  self->info->vm = g_strdup (entry->vm);
+  self->info->uuid = g_strdup (entry->uuid);
+  self->info->source = g_strdup (entry->source_host);
+  self->info->destination = g_strdup (request->destination);
+  self->info->destination_uri = g_strdup (entry->destination_uri);
+  self->info->active = TRUE;
+  self->info->started = api_time_format (entry->started_us);
+  self->info->reason = g_strdup (request->reason);
+  self->info->source_pid = entry->source_pid;
+  self->info->hold_wanted = request->hold;
+  self->info->last_seq = entry->last_seq;
+  return self;
+}
+
+static void
+start_thread (QmigMigration *self)
+{
+  g_autofree char *name = g_strndup (self->id, 15);
+
+  g_thread_unref (g_thread_new (name, migration_thread, g_object_ref (self)));
+}
+
+static char *
+new_id (void)
+{
+  static const char digits[] = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ";
+  GString *id = g_string_new ("m-");
+
+  for (int i = 0; i < 8; i++)
+    g_string_append_c (id, digits[g_random_int_range (0, sizeof digits - 1)]);
+  return g_string_free (id, FALSE);
+}
+
+static QmigJournalEntry *
+new_entry (const QmigEnv *env, const QmigMigrateRequest *request, GError **error)
+{
+  g_autoptr(QmigVm) vm = qmig_inventory_find (env, request->vm, error);
+  QmigJournalEntry *entry;
+
+  if (vm == NULL)
+    return NULL;
+  if (vm->qmp == NULL)
+    {
+      g_set_error (error, QMIG_ERROR, QMIG_EXIT_UNSUPPORTED, "'%s' cannot be moved: %s", request->vm,
+                   vm->problem != NULL ? vm->problem : "it has no QMP monitor on a unix socket");
+      return NULL;
+    }
+
+  entry = g_new0 (QmigJournalEntry, 1);
+  entry->id = new_id ();
+  entry->request = qmig_migrate_request_copy (request);
+  entry->vm = g_strdup (vm->name != NULL ? vm->name : request->vm);
+  entry->uuid = g_strdup (vm->uuid);
+  entry->source_qmp = g_strdup (vm->qmp);
+  entry->source_pid = vm->pid;
+  entry->source_start_time = vm->start_time;
+  entry->source_host = g_strdup (env->host_name);
+  entry->destination_uri = g_strdup (request->destination);
+  entry->started_us = g_get_real_time ();
+  return entry;
+}
+
+QmigMigration *
+qmig_migration_start (const QmigEnv            *env,
+                      const QmigMigrateRequest *request,
+                      QmigMigrationObserver     observer,
+                      gpointer                  user_data,
+                      char                    **existing,
+                      GError                  **error)
+{
+  g_autoptr(QmigJournalEntry) entry = NULL;
+  g_autoptr(QmigJournal) journal = NULL;
+  g_autofree char *known = NULL;
+  QmigMigration *self;
+
+  if (request->knobs != NULL && !knobs_are_sane (request->knobs, error))
+    return NULL;
+  entry = new_entry (env, request, error);
+  if (entry == NULL)
+    return NULL;
+  journal = qmig_journal_open (env->state_dir, error);
+  if (journal == NULL || !qmig_journal_create (journal, entry, &known, error))
+    return NULL;
+  if (known != NULL)
+    {
+      if (existing != NULL)
+        *existing = g_steal_pointer (&known);
+      return NULL;
+    }
+
+  self = migration_new (env, g_steal_pointer (&journal), g_steal_pointer (&entry), observer, user_data);
+  start_thread (self);
+  return self;
+}
+
+QmigMigration *
+qmig_migration_recover (const QmigEnv          *env,
+                        const char             *id,
+                        const char             *assume,
+                        QmigMigrationObserver   observer,
+                        gpointer                user_data,
+                        GError                **error)
+{
+  g_autoptr(QmigJournal) journal = qmig_journal_open (env->state_dir, error);
+  QmigJournalEntry *entry;
+  QmigMigration *self;
+
+  if (journal == NULL)
+    return NULL;
+  entry = qmig_journal_load (journal, id, error);
+  if (entry == NULL)
+    return NULL;
+
+  self = migration_new (env, g_steal_pointer (&journal), entry, observer, user_data);
+  self->recovering = TRUE;
+  self->point_of_no_return = entry->commit_intent;
+  self->assume = g_strdup (assume);
+  self->info->step = g_strdup (entry->step);
+  start_thread (self);
+  return self;
+}
+
+QmigPlan *
+qmig_migration_check (const QmigEnv *env, const QmigMigrateRequest *request, QmpWait *wait, GError **error)
+{
+  g_autoptr(QmigJournalEntry) entry = new_entry (env, request, error);
+  g_autoptr(QmigInstance) source = NULL;
+  g_autoptr(QmigHost) host = NULL;
+  QmigClockOffset clock;
+
+  if (entry == NULL)
+    return NULL;
+  host = env->open_host (env, entry->destination_uri, error);
+  if (host == NULL)
+    return NULL;
+  source = qmig_instance_attach (entry->vm, entry->source_qmp, entry->source_pid, entry->source_start_time, wait, error);
+  return source != NULL ? qmig_steps_plan (env, entry, source, host, &clock, wait, error) : NULL;
+}
+
+/* -- from any thread ------------------------------------------------------------------------ */
+
+const char *
+qmig_migration_get_id (QmigMigration *self)
+{
+  return self->id;
+}
+
+gint64
+qmig_migration_get_source_pid (QmigMigration *self)
+{
+  return self->info->source_pid;
+}
+
+QmigMigrationInfo *
+qmig_migration_get_info (QmigMigration *self)
+{
+  g_autoptr(GMutexLocker) locker = g_mutex_locker_new (&self->lock);
+
+  return qmig_migration_info_copy (self->info);
+}
+
+gboolean
+qmig_migration_is_over (QmigMigration *self)
+{
+  g_autoptr(GMutexLocker) locker = g_mutex_locker_new (&self->lock);
+
+  return !self->info->active;
+}

@@ -1,0 +1,420 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "qmig-plan.h"
+
+#include "qmig-cmdline.h"
+
+/* A silent source loses its reservation after this long; it is renewed four times as often. */
+#define LEASE_MS 20000
+
+/* TCG's dirty bitmap misses pages before this version: the destination would get a corrupt guest. */
+#define TCG_TRACKS_DIRTY_PAGES_SINCE 90000
+
+typedef struct
+{
+  const QmigMigrateRequest *request;
+  const QmigHostInfo *source_host;
+  const QmigSourceFacts *source;
+  const QmigFacts *destination;
+  QmigPlan *plan;
+} Planning;
+
+static void G_GNUC_PRINTF (5, 6)
+add_check (QmigPlan *plan, const char *id, QmigCheckStatus status, const char *way_out, const char *format, ...)
+{
+  QmigCheck *check = qmig_check_new ();
+  va_list args;
+
+  va_start (args, format);
+  check->id = g_strdup (id);
+  check->status = status;
+  check->text = g_strdup_vprintf (format, args);
+  check->way_out = g_strdup (way_out);
+  va_end (args);
+
+  g_ptr_array_add (plan->checks, check);
+  if (status == QMIG_CHECK_FAIL)
+    plan->refused = TRUE;
+}
+
+static gboolean
+has (char **list, const char *item)
+{
+  return list != NULL && g_strv_contains ((const char *const *) list, item);
+}
+
+/* -- the source as it is -------------------------------------------------- */
+
+static void
+check_monitor (const Planning *p)
+{
+  if (p->source->oob)
+    add_check (p->plan, "monitor", QMIG_CHECK_OK, NULL, "QMP with out-of-band commands, QEMU %s", p->source->version_text);
+  else
+    add_check (p->plan, "monitor", QMIG_CHECK_FAIL, "give the VM a monitor on a unix socket: -qmp unix:PATH,server=on,wait=off",
+               "the monitor offers no out-of-band commands: a switchover that hangs could not be rescued");
+}
+
+static void
+check_run_state (const Planning *p)
+{
+  switch (p->source->run_state)
+    {
+    case QMP_RUN_STATE_RUNNING:
+    case QMP_RUN_STATE_SUSPENDED:
+      add_check (p->plan, "run-state", QMIG_CHECK_OK, NULL, "the VM is %s and will be %s on the destination",
+                 p->source->run_state_text, p->source->run_state_text);
+      return;
+
+    case QMP_RUN_STATE_PAUSED:
+    case QMP_RUN_STATE_PRELAUNCH:
+      add_check (p->plan, "run-state", QMIG_CHECK_OK, NULL, "the VM is %s and stays so on the destination",
+                 p->source->run_state_text);
+      return;
+
+    case QMP_RUN_STATE_POSTMIGRATE:
+      add_check (p->plan, "run-state", QMIG_CHECK_FAIL, "`qmig recover` if qmig moved it; otherwise end it, or `cont` it if its copy is surely dead",
+                 "the VM was moved away before (postmigrate): what runs elsewhere must not run here");
+      return;
+
+    case QMP_RUN_STATE_INMIGRATE:
+    case QMP_RUN_STATE_FINISH_MIGRATE:
+      add_check (p->plan, "run-state", QMIG_CHECK_FAIL, "wait until it is over, or cancel it where it was started",
+                 "the VM is in the middle of another migration (%s)", p->source->run_state_text);
+      return;
+
+    case QMP_RUN_STATE_UNKNOWN:
+    case QMP_RUN_STATE_DEBUG:
+    case QMP_RUN_STATE_INTERNAL_ERROR:
+    case QMP_RUN_STATE_IO_ERROR:
+    case QMP_RUN_STATE_RESTORE_VM:
+    case QMP_RUN_STATE_SAVE_VM:
+    case QMP_RUN_STATE_SHUTDOWN:
+    case QMP_RUN_STATE_WATCHDOG:
+    case QMP_RUN_STATE_GUEST_PANICKED:
+    case QMP_RUN_STATE_COLO:
+      add_check (p->plan, "run-state", QMIG_CHECK_FAIL, "bring the VM to running or paused first",
+                 "the VM is %s: moving it would only move the trouble", p->source->run_state_text);
+      return;
+    }
+}
+
+static void
+check_not_migrating (const Planning *p)
+{
+  if (qmp_migration_status_is_in_progress (p->source->status))
+    add_check (p->plan, "migrating", QMIG_CHECK_FAIL, "wait until it is over, or cancel it where it was started",
+               "QEMU is migrating already (%s)", p->source->status_text);
+}
+
+static void
+check_blockers (const Planning *p)
+{
+  g_autofree char *reasons = NULL;
+
+  if (g_strv_length (p->source->blocked_reasons) == 0)
+    {
+      add_check (p->plan, "blockers", QMIG_CHECK_OK, NULL, "nothing on the source blocks a migration");
+      return;
+    }
+
+  reasons = g_strjoinv ("; ", p->source->blocked_reasons);
+  add_check (p->plan, "blockers", QMIG_CHECK_FAIL, "remove or unplug what blocks", "QEMU refuses to migrate: %s", reasons);
+}
+
+static void
+check_jobs (const Planning *p)
+{
+  g_autofree char *jobs = NULL;
+
+  if (g_strv_length (p->source->busy_jobs) == 0)
+    return;
+  jobs = g_strjoinv (", ", p->source->busy_jobs);
+  add_check (p->plan, "jobs", QMIG_CHECK_FAIL, "wait for the jobs, or cancel them", "block jobs are running: %s", jobs);
+}
+
+static void
+check_dirty_tracking (const Planning *p)
+{
+  if (p->source->kvm || p->source->version >= TCG_TRACKS_DIRTY_PAGES_SINCE)
+    return;
+
+  if (qmp_run_state_is_live (p->source->run_state))
+    add_check (p->plan, "dirty-tracking", QMIG_CHECK_FAIL,
+               "pause the VM first (qmig vm qmp VM stop), move it, and continue it there; or use KVM, or QEMU 9.0 and newer",
+               "QEMU %s under TCG loses pages that a running guest writes: the moved guest would be corrupt", p->source->version_text);
+  else
+    add_check (p->plan, "dirty-tracking", QMIG_CHECK_OK, NULL,
+               "QEMU %s under TCG, and the VM is stopped: no page can be missed", p->source->version_text);
+}
+
+/* -- the destination as it is --------------------------------------------- */
+
+static void
+check_binary (const Planning *p)
+{
+  const QmigFacts *d = p->destination;
+
+  if (!d->binary_found)
+    add_check (p->plan, "binary", QMIG_CHECK_FAIL, "install QEMU there, or name another with --qemu PATH", "no usable QEMU on '%s': %s",
+               p->plan->destination, d->binary_problem != NULL ? d->binary_problem : "not found");
+  else
+    add_check (p->plan, "binary", QMIG_CHECK_OK, NULL, "%s%s%s on '%s'", d->binary, d->binary_version != NULL ? ", QEMU " : "",
+               d->binary_version != NULL ? d->binary_version : "", p->plan->destination);
+}
+
+static void
+check_machine (const Planning *p)
+{
+  g_autofree char *near = NULL;
+  g_autofree char *way_out = NULL;
+
+  if (!p->destination->binary_found)
+    return;
+  if (p->destination->machine_known)
+    {
+      add_check (p->plan, "machine", QMIG_CHECK_OK, NULL, "machine type %s is known there", p->source->machine);
+      return;
+    }
+
+  near = p->destination->machines != NULL ? g_strjoinv (", ", p->destination->machines) : NULL;
+  way_out = near != NULL && *near != '\0'
+            ? g_strdup_printf ("use a QEMU there that knows it; the nearest it has: %s", near)
+            : g_strdup ("use a QEMU there that knows it (--qemu PATH)");
+  add_check (p->plan, "machine", QMIG_CHECK_FAIL, way_out, "machine type %s is unknown to QEMU %s on '%s'", p->source->machine,
+             p->destination->binary_version != NULL ? p->destination->binary_version : "", p->plan->destination);
+}
+
+static void
+check_accelerator (const Planning *p)
+{
+  if (p->source->kvm && !p->destination->kvm)
+    add_check (p->plan, "accelerator", QMIG_CHECK_FAIL, "give the agent there access to /dev/kvm",
+               "the VM runs under KVM, and /dev/kvm cannot be opened on '%s'", p->plan->destination);
+  else
+    add_check (p->plan, "accelerator", QMIG_CHECK_OK, NULL, "%s on both sides", p->source->kvm ? "KVM" : "TCG");
+}
+
+static void
+check_memory (const Planning *p)
+{
+  g_autofree char *need = g_format_size_full (p->source->memory_bytes, G_FORMAT_SIZE_IEC_UNITS);
+  g_autofree char *available = g_format_size_full (MAX (p->destination->host->memory_available_bytes, 0), G_FORMAT_SIZE_IEC_UNITS);
+
+  if (p->source->memory_bytes > p->destination->host->memory_available_bytes)
+    add_check (p->plan, "memory", QMIG_CHECK_FAIL, "free memory there, or choose another host", "the VM needs %s, '%s' has %s available",
+               need, p->plan->destination, available);
+  else
+    add_check (p->plan, "memory", QMIG_CHECK_OK, NULL, "the VM needs %s, '%s' has %s available", need, p->plan->destination, available);
+}
+
+static void
+check_name (const Planning *p)
+{
+  if (p->destination->name_taken)
+    add_check (p->plan, "name", QMIG_CHECK_FAIL, "choose another name with --new-name", "'%s' on '%s' has that name already: %s",
+               p->plan->vm, p->plan->destination, p->destination->name_holder != NULL ? p->destination->name_holder : "a reservation");
+}
+
+static void
+check_transport (const Planning *p)
+{
+  const char *transport = p->plan->transport;
+
+  if (g_str_equal (transport, "unix") && !p->plan->same_machine)
+    add_check (p->plan, "transport", QMIG_CHECK_FAIL, "leave --transport out, or say tcp", "'%s' is another machine: a unix socket does not reach it",
+               p->plan->destination);
+  else if (!g_str_equal (transport, "unix") && !g_str_equal (transport, "tcp"))
+    add_check (p->plan, "transport", QMIG_CHECK_FAIL, "use unix or tcp", "unknown transport '%s'", transport);
+  else if (g_str_equal (transport, "tcp") && !p->plan->same_machine && p->request->transport == NULL)
+    add_check (p->plan, "transport", QMIG_CHECK_FAIL, "say --transport tcp if the network between the hosts is trusted",
+               "the guest's memory would cross the network to '%s' in the clear", p->plan->destination);
+  else
+    add_check (p->plan, "transport", QMIG_CHECK_OK, NULL, "%s", g_str_equal (transport, "unix")
+               ? "unix socket: both QEMUs are on this machine" : "tcp, in the clear as asked");
+}
+
+/* -- the destination's command line ---------------------------------------- */
+
+static void
+check_devices (const Planning *p, const QmigCmdlineInfo *source_info, const QmigCmdlineInfo *info)
+{
+  guint before = p->plan->checks->len;
+
+  for (char **id = p->source->device_ids; *id != NULL; id++)
+    if (!has (info->device_ids, *id))
+      add_check (p->plan, "devices", QMIG_CHECK_FAIL, "give the destination the same device with --target-arg, or unplug it",
+                 "device '%s' was plugged after the start and is on no command line", *id);
+
+  for (char **id = source_info->device_ids; *id != NULL; id++)
+    if (!has (p->source->device_ids, *id))
+      add_check (p->plan, "devices", QMIG_CHECK_FAIL, "plug it again, or start the VM anew without it",
+                 "device '%s' is on the command line but was unplugged since", *id);
+
+  if (p->plan->checks->len == before)
+    add_check (p->plan, "devices", QMIG_CHECK_OK, NULL, "the devices plugged now are those of the command line");
+}
+
+static char **
+without_nulls (char **list)
+{
+  return list != NULL ? g_strdupv (list) : g_new0 (char *, 1);
+}
+
+static void
+plan_command_line (const Planning *p)
+{
+  const char *new_name = p->request->new_name;
+  g_autofree char *monitor = g_build_filename (p->destination->run_dir, "qmig.qmp", NULL);
+  g_autoptr(QmigCmdlineInfo) source_info = qmig_cmdline_inspect ((const char *const *) p->source->argv, p->source->cwd);
+  g_autoptr(QmigCmdlineInfo) info = NULL;
+  g_autoptr(QmigCmdlineResult) result = NULL;
+  QmigCmdlineTarget target = {
+    .cwd = p->source->cwd,
+    .machine = p->source->machine,
+    .binary = p->plan->qemu_binary,
+    .run_dir = p->destination->run_dir,
+    .monitor_path = monitor,
+    .new_name = new_name,
+    .same_machine = p->plan->same_machine,
+    .extra = (const char *const *) p->request->target_args,
+  };
+
+  result = qmig_cmdline_derive ((const char *const *) p->source->argv, &target);
+  for (char **text = source_info->foreign; text != NULL && *text != NULL; text++)
+    add_check (p->plan, "manager", QMIG_CHECK_FAIL, "move it with the tool that runs it", "%s", *text);
+  for (char **text = result->refusals; text != NULL && *text != NULL; text++)
+    add_check (p->plan, "command-line", QMIG_CHECK_FAIL, NULL, "%s", *text);
+  for (char **text = result->warnings; text != NULL && *text != NULL; text++)
+    add_check (p->plan, "command-line", QMIG_CHECK_WARN, NULL, "%s", *text);
+
+  info = qmig_cmdline_inspect ((const char *const *) result->argv, "/");
+  check_devices (p, source_info, info);
+
+  p->plan->argv = g_strdupv (result->argv);
+  p->plan->notes = without_nulls (result->notes);
+}
+
+/* -- what will be said to QEMU ---------------------------------------------- */
+
+/* return-path also where it is on by default in newer QEMUs: what is asked for by name is there or refused. */
+static const char *const source_capabilities[] = { "events", "return-path", "pause-before-switchover", NULL };
+
+static void
+plan_capabilities (const Planning *p)
+{
+  g_autoptr(GStrvBuilder) off = g_strv_builder_new ();
+
+  for (const char *const *name = source_capabilities; *name != NULL; name++)
+    {
+      if (!has (p->source->capabilities, *name))
+        add_check (p->plan, "capabilities", QMIG_CHECK_FAIL, "use a QEMU that has it", "QEMU %s has no capability '%s'", p->source->version_text, *name);
+      if (!has (p->source->capabilities_on, *name))
+        g_strv_builder_add (off, *name);
+    }
+  p->plan->capabilities_on = g_strdupv ((char **) source_capabilities);
+  p->plan->capabilities_off = g_strv_builder_end (off);
+  p->plan->restore_downtime_ms = p->source->downtime_limit_ms;
+  p->plan->restore_bandwidth_bytes_per_s = p->source->max_bandwidth_bytes_per_s;
+}
+
+static void
+plan_commands (const Planning *p)
+{
+  g_autoptr(GStrvBuilder) list = g_strv_builder_new ();
+  g_autofree char *on = g_strjoinv (", ", p->plan->capabilities_on);
+  g_autofree char *set = g_strdup_printf ("source: migrate-set-capabilities %s", on);
+
+  g_strv_builder_add_many (list, "destination: migrate-set-capabilities events, return-path, late-block-activate",
+                           "destination: migrate-incoming", set, "source: migrate-set-parameters max-bandwidth, downtime-limit", "source: migrate",
+                           "source: migrate-continue at pre-switchover", NULL);
+  if (p->plan->was_running)
+    g_strv_builder_add (list, "destination: cont, after the source is completed and postmigrate");
+  g_strv_builder_add (list, "source: quit");
+  p->plan->commands = g_strv_builder_end (list);
+}
+
+static const char *
+choose_binary (const Planning *p)
+{
+  if (p->destination->binary != NULL)
+    return p->destination->binary;
+  return p->request->qemu_binary != NULL ? p->request->qemu_binary : p->source->binary;
+}
+
+QmigPlan *
+qmig_plan_make (const QmigMigrateRequest *request,
+                const QmigHostInfo       *source_host,
+                const QmigSourceFacts    *source,
+                const QmigFacts          *destination)
+{
+  QmigPlan *plan = qmig_plan_new ();
+  Planning p = { request, source_host, source, destination, plan };
+
+  plan->checks = g_ptr_array_new_with_free_func ((GDestroyNotify) qmig_check_free);
+  plan->vm = g_strdup (request->new_name != NULL ? request->new_name : source->name);
+  plan->uuid = g_strdup (source->uuid);
+  plan->source = g_strdup (source_host->name);
+  plan->destination = g_strdup (destination->host->name);
+  plan->was_running = qmp_run_state_is_live (source->run_state);
+  /* A boot id that could not be read proves nothing. */
+  plan->same_machine = source_host->boot_id != NULL && g_strcmp0 (source_host->boot_id, destination->host->boot_id) == 0;
+  plan->transport = g_strdup (request->transport != NULL ? request->transport : plan->same_machine ? "unix" : "tcp");
+  plan->memory_bytes = source->memory_bytes;
+  plan->run_dir = g_strdup (destination->run_dir);
+  plan->qemu_binary = g_strdup (choose_binary (&p));
+
+  check_monitor (&p);
+  check_run_state (&p);
+  check_not_migrating (&p);
+  check_blockers (&p);
+  check_jobs (&p);
+  check_dirty_tracking (&p);
+  check_binary (&p);
+  check_machine (&p);
+  check_accelerator (&p);
+  check_memory (&p);
+  check_name (&p);
+  check_transport (&p);
+  plan_command_line (&p);
+  plan_capabilities (&p);
+  plan_commands (&p);
+  return plan;
+}
+
+char *
+qmig_plan_refusal (const QmigPlan *plan)
+{
+  g_autoptr(GString) text = g_string_new (NULL);
+
+  for (guint i = 0; i < plan->checks->len; i++)
+    {
+      const QmigCheck *check = g_ptr_array_index (plan->checks, i);
+
+      if (check->status == QMIG_CHECK_FAIL)
+        g_string_append_printf (text, "%s%s: %s", text->len > 0 ? "; " : "", check->id, check->text);
+    }
+  return text->len > 0 ? g_string_free (g_steal_pointer (&text), FALSE) : NULL;
+}
+
+QmigIncomingSpec *
+qmig_plan_incoming_spec (const QmigPlan *plan, const QmigMigrateRequest *request, const char *migration)
+{
+  static const char *const capabilities[] = { "events", "return-path", "late-block-activate", NULL };
+  QmigIncomingSpec *spec = qmig_incoming_spec_new ();
+
+  spec->migration = g_strdup (migration);
+  spec->vm_name = g_strdup (plan->vm);
+  spec->uuid = g_strdup (plan->uuid);
+  spec->source = g_strdup (plan->source);
+  spec->run_dir = g_strdup (plan->run_dir);
+  spec->argv = g_strdupv (plan->argv);
+  spec->qmp = g_build_filename (plan->run_dir, "qmig.qmp", NULL);
+  spec->memory_bytes = plan->memory_bytes;
+  spec->lease_ms = LEASE_MS;
+  spec->transport = g_strdup (plan->transport);
+  spec->listen = g_strdup (request->listen);
+  spec->port = request->port;
+  spec->port_last = request->port_last;
+  spec->capabilities = g_strdupv ((char **) capabilities);
+  return spec;
+}

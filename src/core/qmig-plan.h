@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * Stage 0 decided: from the facts of both sides to what will be done, or the
+ * reasons why not.  Pure: no I/O, the same facts give the same plan.
+ */
+
+#include "api-types.h"
+#include "qmig-instance.h"
+
+G_BEGIN_DECLS
+
+/* What a request leaves open. */
+#define QMIG_DEFAULT_DOWNTIME_MS 300   /* QEMU's own */
+#define QMIG_DEFAULT_BANDWIDTH 0       /* unlimited: QEMU's 128 MiB/s would cap every fast link */
+
+/* @source_host: name and boot id of the source's machine.  (transfer full) */
+QmigPlan *qmig_plan_make (const QmigMigrateRequest *request,
+                          const QmigHostInfo       *source_host,
+                          const QmigSourceFacts    *source,
+                          const QmigFacts          *destination);
+
+/* The failed checks as one text: "machine: …; memory: …".  (transfer full) (nullable) when nothing refuses */
+char *qmig_plan_refusal (const QmigPlan *plan);
+
+/* What the destination is asked to prepare.  (transfer full) */
+QmigIncomingSpec *qmig_plan_incoming_spec (const QmigPlan *plan, const QmigMigrateRequest *request, const char *migration);
+
+G_END_DECLS

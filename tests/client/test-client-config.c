@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* Host names in the config file. */
+
+#include <string.h>
+
+#include <glib/gstdio.h>
+
+#include "client-dirs.h"
+#include "client.h"
+
+typedef struct
+{
+  char *dir;
+  char *path;
+} Fixture;
+
+static void
+set_up (Fixture *fixture, gconstpointer data)
+{
+  fixture->dir = g_dir_make_tmp ("qmXXXXXX", NULL);
+  fixture->path = g_build_filename (fixture->dir, "qmig.conf", NULL);
+  g_setenv ("QMIG_CONFIG", fixture->path, TRUE);
+  g_assert_true (g_file_set_contents (
+      fixture->path,
+      "# mine\n[defaults]\ndowntime = 300ms\n\n# the rack below\n[host beta]\nuri=unix:/run/b.sock\n"
+      "label=prod\n[host empty]\nlabel=x\n",
+      -1, NULL));
+}
+
+static void
+tear_down (Fixture *fixture, gconstpointer data)
+{
+  g_unlink (fixture->path);
+  g_rmdir (fixture->dir);
+  g_free (fixture->path);
+  g_free (fixture->dir);
+}
+
+static void
+test_resolve (Fixture *fixture, gconstpointer data)
+{
+  static const char *const cases[][2]
+      = { { "local", "local" }, { "beta", "unix:/run/b.sock" }, { "unix:/x", "unix:/x" } };
+
+  for (gsize i = 0; i < G_N_ELEMENTS (cases); i++)
+    {
+      g_autofree char *uri = qmig_client_resolve_host (cases[i][0], NULL);
+
+      g_assert_cmpstr (uri, ==, cases[i][1]);
+    }
+}
+
+static void
+test_unknown (Fixture *fixture, gconstpointer data)
+{
+  g_autoptr(GError) near = NULL;
+  g_autoptr(GError) far = NULL;
+  g_autoptr(GError) empty = NULL;
+
+  g_assert_null (qmig_client_resolve_host ("bta", &near));
+  g_assert_error (near, QMIG_ERROR, QMIG_EXIT_NOT_FOUND);
+  g_assert_nonnull (strstr (near->message, "did you mean 'beta'?"));
+
+  g_assert_null (qmig_client_resolve_host ("gamma9", &far));
+  g_assert_error (far, QMIG_ERROR, QMIG_EXIT_NOT_FOUND);
+  g_assert_null (strstr (far->message, "did you mean"));
+
+  g_assert_null (qmig_client_resolve_host ("empty", &empty));
+  g_assert_error (empty, QMIG_ERROR, QMIG_EXIT_NOT_FOUND);
+}
+
+static void
+test_no_file (Fixture *fixture, gconstpointer data)
+{
+  g_autoptr(GPtrArray) hosts = NULL;
+  GError *error = NULL;
+
+  g_unlink (fixture->path);
+  hosts = qmig_client_list_hosts (&error);
+  g_assert_no_error (error);
+  g_assert_cmpuint (hosts->len, ==, 0);
+}
+
+static void
+test_broken_file (Fixture *fixture, gconstpointer data)
+{
+  g_autoptr(GError) error = NULL;
+
+  g_assert_true (g_file_set_contents (fixture->path, "uri = without a group\n", -1, NULL));
+  g_assert_null (qmig_client_resolve_host ("beta", &error));
+  g_assert_error (error, QMIG_ERROR, QMIG_EXIT_ERROR);
+  g_assert_nonnull (strstr (error->message, fixture->path));
+}
+
+static void
+test_add_and_remove (Fixture *fixture, gconstpointer data)
+{
+  g_autoptr(GPtrArray) hosts = NULL;
+  g_autofree char *text = NULL;
+  GError *error = NULL;
+
+  g_assert_true (qmig_client_add_host ("gamma", "unix:/run/g.sock", &error));
+  g_assert_no_error (error);
+  hosts = qmig_client_list_hosts (NULL);
+  g_assert_cmpuint (hosts->len, ==, 3);
+  g_assert_cmpstr (((QmigHostEntry *) g_ptr_array_index (hosts, 2))->name, ==, "gamma");
+  g_assert_cmpstr (((QmigHostEntry *) g_ptr_array_index (hosts, 2))->uri, ==, "unix:/run/g.sock");
+
+  g_assert_true (qmig_client_remove_host ("empty", &error));
+  g_assert_no_error (error);
+  g_assert_true (g_file_get_contents (fixture->path, &text, NULL, NULL));
+  g_assert_nonnull (strstr (text, "# mine"));
+  g_assert_nonnull (strstr (text, "# the rack below"));
+  g_assert_nonnull (strstr (text, "label=prod"));
+  g_assert_null (strstr (text, "[host empty]"));
+}
+
+static void
+test_add_refused (Fixture *fixture, gconstpointer data)
+{
+  static const struct
+  {
+    const char *name;
+    const char *uri;
+    int code;
+  } cases[] = {
+    { "beta", "unix:/x", QMIG_EXIT_CONFLICT }, { "local", "unix:/x", QMIG_EXIT_USAGE },
+    { "a]b", "unix:/x", QMIG_EXIT_USAGE },     { "", "unix:/x", QMIG_EXIT_USAGE },
+    { "-x", "unix:/x", QMIG_EXIT_USAGE },      { "new\nline", "unix:/x", QMIG_EXIT_USAGE },
+    { "fine", "ftp://x", QMIG_EXIT_USAGE },    { "fine", NULL, QMIG_EXIT_USAGE },
+  };
+
+  for (gsize i = 0; i < G_N_ELEMENTS (cases); i++)
+    {
+      g_autoptr(GError) error = NULL;
+
+      g_assert_false (qmig_client_add_host (cases[i].name, cases[i].uri, &error));
+      g_assert_error (error, QMIG_ERROR, cases[i].code);
+    }
+}
+
+static void
+test_remove_unknown (Fixture *fixture, gconstpointer data)
+{
+  g_autoptr(GError) error = NULL;
+
+  g_assert_false (qmig_client_remove_host ("betta", &error));
+  g_assert_error (error, QMIG_ERROR, QMIG_EXIT_NOT_FOUND);
+  g_assert_nonnull (strstr (error->message, "did you mean 'beta'?"));
+}
+
+int
+main (int argc, char **argv)
+{
+  g_test_init (&argc, &argv, NULL);
+  g_test_add ("/client/config/resolve", Fixture, NULL, set_up, test_resolve, tear_down);
+  g_test_add ("/client/config/unknown", Fixture, NULL, set_up, test_unknown, tear_down);
+  g_test_add ("/client/config/no-file", Fixture, NULL, set_up, test_no_file, tear_down);
+  g_test_add ("/client/config/broken-file", Fixture, NULL, set_up, test_broken_file, tear_down);
+  g_test_add ("/client/config/add-and-remove", Fixture, NULL, set_up, test_add_and_remove, tear_down);
+  g_test_add ("/client/config/add-refused", Fixture, NULL, set_up, test_add_refused, tear_down);
+  g_test_add ("/client/config/remove-unknown", Fixture, NULL, set_up, test_remove_unknown, tear_down);
+  return g_test_run ();
+}
