@@ -15,7 +15,7 @@
 
 int LLVMFuzzerTestOneInput (const guint8 *data, gsize size);
 
-#define MUTATIONS 2000
+#define MUTATIONS 500
 #define GROW_MAX (64u * 1024)
 
 static gint64 mutations = MUTATIONS;
