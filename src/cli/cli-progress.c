@@ -244,6 +244,8 @@ cli_progress_event (CliProgress *self, const QmigEvent *event)
     show_sample (self, data);
   else if (strcmp (event->type, "stage") == 0)
     show_stage (self, data);
+  else if (strcmp (event->type, "log") == 0 && self->verbosity == 1)
+    cli_progress_say (self, json_strict_string (data, "text", ""));
   else if (self->verbosity > 1)
     {
       g_autofree char *text = json_strict_print (event->data);

@@ -125,20 +125,37 @@ cmd_migration_show (Cli *cli, GError **error)
   return QMIG_EXIT_OK;
 }
 
+typedef struct
+{
+  GPtrArray *events; /* QmigEvent */
+  const char *type;  /* only of this type (nullable) */
+  gint64 last_seq;   /* the newest one when we asked: later ones are not waited for */
+} Collect;
+
+static gboolean
+collect_event (const QmigEvent *event, gpointer user_data)
+{
+  Collect *collect = user_data;
+
+  if (collect->type == NULL || g_strcmp0 (event->type, collect->type) == 0)
+    g_ptr_array_add (collect->events, qmig_event_copy (event));
+  return event->seq < collect->last_seq;
+}
+
 static GPtrArray *
 get_events (Cli *cli, const char *type, GError **error)
 {
+  g_autoptr(GPtrArray) events = g_ptr_array_new_with_free_func ((GDestroyNotify) qmig_event_free);
   g_autoptr(QmigMigrationInfo) info = cmd_steer_find (cli, error);
-  g_autoptr(GString) path = NULL;
+  gint64 after = cli_options_number (cli->options, "after", 0);
+  Collect collect = { events, type, info != NULL ? info->last_seq : 0 };
 
   if (info == NULL)
     return NULL;
-  path = g_string_new ("/v1/migrations/");
-  g_string_append_uri_escaped (path, info->id, NULL, FALSE);
-  g_string_append (path, "/events");
-  append_query (path, "after", cli_options_text (cli->options, "after"));
-  append_query (path, "type", type);
-  return cli_get_list (cli, path->str, &qmig_event_type, error);
+  if (after < info->last_seq &&
+      !qmig_client_follow (cli->client, info->id, after, collect_event, &collect, NULL, error))
+    return NULL;
+  return g_steal_pointer (&events);
 }
 
 int
