@@ -210,9 +210,10 @@ test_jsonl (Fixture *fixture, gconstpointer data)
   assert_stream_end (watched, QMIG_EXIT_OK, QMIG_OUTCOME_COMPLETED);
   assert_stream_end (all, QMIG_EXIT_OK, QMIG_OUTCOME_COMPLETED);
 
-  fake_agent_stream (agent, ID, STAGES, TRUE);
+  fake_agent_stream (agent, "m-other", "", TRUE);
+  fake_agent_answer (agent, "GET", "/v1/migrations/" ID "/events?follow=1&after=0", 403, "{\"title\":\"no\",\"exit_code\":11}");
   lost = fake_agent_run (agent, "migrate web01 beta -o jsonl");
-  assert_stream_end (lost, QMIG_EXIT_UNREACHABLE, QMIG_OUTCOME_ACTIVE);
+  assert_stream_end (lost, QMIG_EXIT_DENIED, QMIG_OUTCOME_ACTIVE);
 
   fake_agent_answer (agent, "POST", "/v1/migrations", 404, "{\"title\":\"no VM\",\"exit_code\":10}");
   refused = fake_agent_run (agent, "migrate web01 beta -o jsonl");
