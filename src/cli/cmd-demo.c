@@ -237,7 +237,7 @@ end (Demo *self, gboolean ok)
   gboolean keep = ok && cli_options_flag (self->cli->options, "keep") > 0;
 
   g_clear_pointer (&self->watch, guest_watch_free);
-  if (self->hosts != NULL && !ok)
+  if (self->hosts != NULL && !ok && !self->hosts->interrupted)
     {
       g_autofree char *tails = demo_hosts_log_tails (self->hosts);
 
