@@ -156,7 +156,7 @@ move (Demo *self, GError **error)
   g_autofree char *summary = NULL;
   g_autofree char *stages = NULL;
 
-  if (info == NULL || !cli_follow_run (follow, info->id, 0, NULL, &result, error))
+  if (info == NULL || !cli_follow_run (follow, info->id, 0, 0, NULL, &result, error))
     return FALSE;
   self->report->result = result;
   summary = cli_summary_text (VM, result);

@@ -127,34 +127,44 @@ cmd_migration_show (Cli *cli, GError **error)
 
 typedef struct
 {
-  GPtrArray *events; /* QmigEvent */
-  const char *type;  /* only of this type (nullable) */
-  gint64 last_seq;   /* the newest one when we asked: later ones are not waited for */
-} Collect;
+  GPtrArray *events;
+  const char *type;  /* only these (nullable) */
+  gint64 seen;
+  gint64 last;       /* what has happened by now ends here */
+} EventList;
 
 static gboolean
 collect_event (const QmigEvent *event, gpointer user_data)
 {
-  Collect *collect = user_data;
+  EventList *list = user_data;
 
-  if (collect->type == NULL || g_strcmp0 (event->type, collect->type) == 0)
-    g_ptr_array_add (collect->events, qmig_event_copy (event));
-  return event->seq < collect->last_seq;
+  if (list->type == NULL || g_strcmp0 (event->type, list->type) == 0)
+    g_ptr_array_add (list->events, qmig_event_copy (event));
+  list->seen = event->seq;
+  return event->seq < list->last;
 }
 
+/* The stream ends with each result; a migration that was settled later has more than one. */
 static GPtrArray *
 get_events (Cli *cli, const char *type, GError **error)
 {
-  g_autoptr(GPtrArray) events = g_ptr_array_new_with_free_func ((GDestroyNotify) qmig_event_free);
   g_autoptr(QmigMigrationInfo) info = cmd_steer_find (cli, error);
-  gint64 after = cli_options_number (cli->options, "after", 0);
-  Collect collect = { events, type, info != NULL ? info->last_seq : 0 };
+  g_autoptr(GPtrArray) events = g_ptr_array_new_with_free_func (qmig_event_type.destroy);
+  EventList list = { .events = events, .type = type };
 
   if (info == NULL)
     return NULL;
-  if (after < info->last_seq &&
-      !qmig_client_follow (cli->client, info->id, after, collect_event, &collect, NULL, error))
-    return NULL;
+  list.last = info->last_seq;
+  list.seen = cli_options_number (cli->options, "after", 0);
+  while (list.seen < list.last)
+    {
+      gint64 before = list.seen;
+
+      if (!qmig_client_follow (cli->client, info->id, list.seen, collect_event, &list, NULL, error))
+        return NULL;
+      if (list.seen == before)
+        break; /* samples long gone from the journal were the last */
+    }
   return g_steal_pointer (&events);
 }
 
@@ -209,9 +219,9 @@ cmd_migration_wait (Cli *cli, GError **error)
     return QMIG_EXIT_ERROR;
   follow = cli_follow_new (cli, CLI_INTERRUPT_DETACHES);
   if (stage == NULL || strcmp (stage, "end") == 0)
-    return cli_follow_to_end (follow, info->id, info->vm, 0, error);
+    return cli_follow_to_end (follow, info->id, info->vm, 0, info->last_seq, error);
 
-  if (!cli_follow_run (follow, info->id, 0, stage, &result, &cause))
+  if (!cli_follow_run (follow, info->id, 0, info->last_seq, stage, &result, &cause))
     {
       cli_follow_close_stream (cli, info->id, cause);
       g_propagate_error (error, g_steal_pointer (&cause));

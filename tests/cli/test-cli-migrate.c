@@ -357,6 +357,21 @@ test_wait (Fixture *fixture, gconstpointer data)
   assert_run (fixture, "watch-none", "watch");
 }
 
+/* A result that a recovery has made history is not the end. */
+static void
+test_recovered (Fixture *fixture, gconstpointer data)
+{
+  FakeAgent *agent = fixture->agent;
+  g_autoptr(Run) run = NULL;
+
+  fake_agent_answer (agent, "GET", "/v1/migrations/again", 200,
+                     "{\"id\":\"" ID "\",\"vm\":\"web01\",\"active\":false,\"last_seq\":3}");
+  fake_agent_stream (agent, ID, EVENT ("1", "result", "{\"outcome\":\"attention\",\"exit_code\":5}")
+                                  EVENT ("2", "stage", "{\"stage\":\"commitment\"}") MOVED, TRUE);
+  run = fake_agent_run (agent, "watch again -o jsonl");
+  assert_stream_end (run, QMIG_EXIT_OK, QMIG_OUTCOME_COMPLETED);
+}
+
 static void
 test_cancel_and_recover (Fixture *fixture, gconstpointer data)
 {
@@ -409,6 +424,7 @@ main (int argc, char **argv)
   ADD ("/cli/watch/interrupt", test_interrupt_detaches, "watch last");
   ADD ("/cli/migrate/timeout", test_timeout, NULL);
   ADD ("/cli/watch/ends", test_wait, NULL);
+  ADD ("/cli/watch/recovered", test_recovered, NULL);
   ADD ("/cli/migrate/cancel-recover", test_cancel_and_recover, NULL);
   ADD ("/cli/migrate/closed-output", test_closed_output, NULL);
   return g_test_run ();
