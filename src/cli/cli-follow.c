@@ -305,6 +305,15 @@ print_for_people (Cli *cli, const char *vm, const QmigResult *result)
     print_lines_to_stderr (failure);
 }
 
+/* The fields were checked before anything was asked. */
+static void
+print_value (Cli *cli, const QmigResult *result)
+{
+  g_autofree char *text = cli_output_value_text (&cli->out, &qmig_result_type, result, "vm_host", NULL);
+
+  cli_write (text);
+}
+
 int
 cli_follow_print_result (Cli *cli, const char *migration, const char *vm, const QmigResult *result)
 {
@@ -312,16 +321,17 @@ cli_follow_print_result (Cli *cli, const char *migration, const char *vm, const 
     {
     case CLI_FORMAT_TABLE:
     case CLI_FORMAT_WIDE:
-      print_for_people (cli, vm, result);
+      if (cli->out.fields == NULL)
+        print_for_people (cli, vm, result);
+      else
+        print_value (cli, result);
       break;
     case CLI_FORMAT_NAME:
       cli_print ("%s\n", migration);
       break;
     case CLI_FORMAT_JSON:
     case CLI_FORMAT_TSV:
-      /* The fields were checked before anything was asked. */
-      if (!cli_output_value (&cli->out, &qmig_result_type, result, "vm_host", NULL))
-        return QMIG_EXIT_USAGE;
+      print_value (cli, result);
       break;
     case CLI_FORMAT_JSONL:
       break;

@@ -285,6 +285,7 @@ test_without_agent (Fixture *fixture, gconstpointer data)
   assert_status (fixture, "--version", 0, NULL);
   assert_status (fixture, "schema", 0, NULL);
   assert_status (fixture, "schema vm", 0, NULL);
+  assert_status (fixture, "schema qmig.demo", 0, NULL);
   assert_status (fixture, "schema qmig.vm/1", 0, NULL);
   g_assert_cmpuint (fake_agent_count (fixture->agent, "GET", "/v1/host"), ==, 0);
 }

@@ -97,6 +97,7 @@ test_moved (Fixture *fixture, gconstpointer data)
   assert_run (fixture, "migrate-verbose", "migrate web01 beta -v");
   assert_run (fixture, "migrate-quiet", "migrate web01 beta -q");
   assert_run (fixture, "migrate-json", "migrate web01 beta -o json --fields outcome,exit_code,vm_host");
+  assert_run (fixture, "migrate-fields", "migrate web01 beta --fields vm_host,total_ms --progress none");
   assert_run (fixture, "migrate-no-wait", "migrate web01 beta --no-wait -o name");
 }
 
