@@ -2,12 +2,13 @@
 
 /* Picks a face: the command line, which hands over to the agent where it is told to. */
 
+#include "agent.h"
 #include "cli.h"
 
 int
 main (int argc, char **argv)
 {
-  const CliFaces faces = { NULL };
+  const CliFaces faces = { .run_agent = qmig_agent_run };
 
   return cli_main (argc, argv, &faces);
 }

@@ -49,8 +49,8 @@ act (QmigHost *host, const char *action, const char *migration, QmpWait *wait, G
     const char *action;
     QmigIncoming *(*run) (QmigHost *, const char *, QmpWait *, GError **);
   } actions[] = {
-    { "query", qmig_host_query },   { "hold", qmig_host_hold },   { "renew", qmig_host_renew },
-    { "commit", qmig_host_commit }, { "accept", qmig_host_accept }, { "abort", qmig_host_abort },
+    { "query", qmig_host_query },     { "hold", qmig_host_hold },     { "renew", qmig_host_renew },
+    { "commit", qmig_host_commit },   { "accept", qmig_host_accept }, { "abort", qmig_host_abort },
     { "release", qmig_host_release },
   };
 

@@ -388,9 +388,9 @@ agent_incoming_get (AgentRequest *request)
   GError *error = NULL;
   AgentIncoming *self;
 
-  if (!check_id (request->params[0], &error) ||
-      !agent_request_query_int (request, "after", -1, -1, G_MAXINT64, &after, &error) ||
-      !agent_request_query_int (request, "wait_ms", POLL_DEFAULT_MS, 0, POLL_DEFAULT_MS, &wait_ms, &error))
+  if (!check_id (request->params[0], &error)
+      || !agent_request_query_int (request, "after", -1, -1, G_MAXINT64, &after, &error)
+      || !agent_request_query_int (request, "wait_ms", POLL_DEFAULT_MS, 0, POLL_DEFAULT_MS, &wait_ms, &error))
     {
       agent_request_fail (request, error);
       return;

@@ -35,8 +35,8 @@ write_log (GLogLevelFlags level, const GLogField *fields, gsize n_fields, gpoint
   /* Libraries chatter at debug level about every connection. */
   if ((level & G_LOG_LEVEL_DEBUG) && (!show_debug || !g_str_equal (domain, G_LOG_DOMAIN)))
     return G_LOG_WRITER_HANDLED;
-  if (g_log_writer_is_journald (fileno (stderr)) &&
-      g_log_writer_journald (level, fields, n_fields, NULL) == G_LOG_WRITER_HANDLED)
+  if (g_log_writer_is_journald (fileno (stderr))
+      && g_log_writer_journald (level, fields, n_fields, NULL) == G_LOG_WRITER_HANDLED)
     return G_LOG_WRITER_HANDLED;
 
   now = api_time_now ();

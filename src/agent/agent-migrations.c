@@ -41,7 +41,8 @@ agent_migrations_observe (QmigMigration *migration, const QmigEvent *event, gpoi
   wake->migration = g_strdup (event->migration);
   if (g_strcmp0 (event->type, "result") == 0)
     {
-      JsonObject *data = event->data != NULL && JSON_NODE_HOLDS_OBJECT (event->data) ? json_node_get_object (event->data) : NULL;
+      JsonObject *data
+          = event->data != NULL && JSON_NODE_HOLDS_OBJECT (event->data) ? json_node_get_object (event->data) : NULL;
       g_autoptr(QmigResult) result = data != NULL ? qmig_result_from_object (data, NULL) : NULL;
 
       g_message ("migration %s ended: %s%s%s", event->migration,

@@ -121,6 +121,7 @@ gboolean agent_migrations_recover (Agent *agent, GError **error);
 
 /* -- event streams (agent-stream.c) ----------------------------------------- */
 
+GPtrArray *agent_streams_new (void);
 void agent_stream_start (AgentRequest *request);
 /* Something was written for @migration. */
 void agent_streams_wake (Agent *agent, const char *migration);

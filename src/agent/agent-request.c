@@ -176,8 +176,7 @@ agent_request_query_int (AgentRequest *self,
   if (text != NULL && !g_ascii_string_to_signed (text, 10, min, max, &number, NULL))
     {
       g_set_error (error, QMIG_ERROR, QMIG_EXIT_USAGE,
-                   "cannot read query parameter '%s': expected a number from %" G_GINT64_FORMAT
-                   " to %" G_GINT64_FORMAT,
+                   "cannot read query parameter '%s': expected a number from %" G_GINT64_FORMAT " to %" G_GINT64_FORMAT,
                    name, min, max);
       return FALSE;
     }

@@ -74,8 +74,8 @@ agent_server_take_dirs (Agent *agent, GError **error)
       return FALSE;
     }
 
-  if (!qmig_client_make_private_dir (agent->env.runtime_dir, error) ||
-      !qmig_client_make_private_dir (agent->env.state_dir, error))
+  if (!qmig_client_make_private_dir (agent->env.runtime_dir, error)
+      || !qmig_client_make_private_dir (agent->env.state_dir, error))
     return FALSE;
 
   agent->runtime_lock = take_lock (agent->env.runtime_dir, error);
@@ -106,8 +106,8 @@ get_peer (SoupServerMessage *message)
   return peer;
 }
 
-static void
-refuse (SoupServerMessage *message, guint status, QmigExit code, const char *format, ...) G_GNUC_PRINTF (4, 5);
+static void refuse (SoupServerMessage *message, guint status, QmigExit code, const char *format, ...)
+    G_GNUC_PRINTF (4, 5);
 
 static void
 refuse (SoupServerMessage *message, guint status, QmigExit code, const char *format, ...)
@@ -156,8 +156,8 @@ refuse_head (SoupServerMessage *message, const char *path)
   else if (strlen (path) + (query != NULL ? strlen (query) : 0) > AGENT_TARGET_MAX_BYTES)
     refuse (message, SOUP_STATUS_REQUEST_URI_TOO_LONG, QMIG_EXIT_USAGE, "the path has more than %u bytes",
             AGENT_TARGET_MAX_BYTES);
-  else if (soup_message_headers_get_encoding (headers) == SOUP_ENCODING_CONTENT_LENGTH &&
-           soup_message_headers_get_content_length (headers) > (goffset) AGENT_BODY_MAX_BYTES)
+  else if (soup_message_headers_get_encoding (headers) == SOUP_ENCODING_CONTENT_LENGTH
+           && soup_message_headers_get_content_length (headers) > (goffset) AGENT_BODY_MAX_BYTES)
     refuse (message, SOUP_STATUS_REQUEST_ENTITY_TOO_LARGE, QMIG_EXIT_USAGE, "the body has more than %u bytes",
             AGENT_BODY_MAX_BYTES);
   else

@@ -23,12 +23,12 @@ typedef struct
   AgentRequest *request;
   Agent *agent;
   char *migration;
-  char *type;             /* only these (nullable) */
+  char *type; /* only these (nullable) */
   gboolean follow;
-  gint64 after;           /* seq of the last event read */
-  gboolean writing;       /* a batch is not sent yet */
-  gint64 handed_us;       /* since then */
-  gboolean slow;          /* the last batch took long */
+  gint64 after;     /* seq of the last event read */
+  gboolean writing; /* a batch is not sent yet */
+  gint64 handed_us; /* since then */
+  gboolean slow;    /* the last batch took long */
   gboolean completed;
   GSource *heartbeat;
 } AgentStream;
@@ -101,8 +101,8 @@ is_type (const QmigEvent *event, const char *type)
 static gboolean
 is_replaced (GPtrArray *events, guint i)
 {
-  return is_type (g_ptr_array_index (events, i), "sample") && i + 1 < events->len &&
-         is_type (g_ptr_array_index (events, i + 1), "sample");
+  return is_type (g_ptr_array_index (events, i), "sample") && i + 1 < events->len
+         && is_type (g_ptr_array_index (events, i + 1), "sample");
 }
 
 /* TRUE when the result is among them. */
@@ -194,6 +194,12 @@ on_heartbeat (gpointer user_data)
   append_mark (self, text, "heartbeat");
   send_text (self, text);
   return G_SOURCE_CONTINUE;
+}
+
+GPtrArray *
+agent_streams_new (void)
+{
+  return g_ptr_array_new_with_free_func ((GDestroyNotify) stream_free);
 }
 
 static void

@@ -217,10 +217,11 @@ cli_follow_run (CliFollow *self,
   return done || *result != NULL || self->stage_came;
 }
 
+/* Without an answer in time the migration may have been started; whoever could not be reached has started none. */
 static QmigOutcome
-outcome_of_error (QmigExit code)
+outcome_of_error (const char *migration, QmigExit code)
 {
-  gboolean goes_on = code == QMIG_EXIT_TIMEOUT || code == QMIG_EXIT_INTERRUPTED || code == QMIG_EXIT_UNREACHABLE;
+  gboolean goes_on = migration != NULL || code == QMIG_EXIT_TIMEOUT || code == QMIG_EXIT_INTERRUPTED;
 
   return goes_on ? QMIG_OUTCOME_ACTIVE : QMIG_OUTCOME_REFUSED;
 }
@@ -236,7 +237,7 @@ cli_follow_close_stream (Cli *cli, const char *migration, const GError *error)
     return;
   result = qmig_result_new ();
   result->exit_code = qmig_error_get_exit (error);
-  result->outcome = outcome_of_error ((QmigExit) result->exit_code);
+  result->outcome = outcome_of_error (migration, (QmigExit) result->exit_code);
   result->vm_location = cli->problem != NULL ? cli->problem->vm_location : QMIG_LOCATION_UNKNOWN;
   result->safe_to_retry = result->outcome == QMIG_OUTCOME_REFUSED;
   result->error = g_strdup (error->message);

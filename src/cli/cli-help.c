@@ -50,15 +50,39 @@ append_examples (GString *text, const char *examples)
     g_string_append_printf (text, "  %s\n", *line);
 }
 
-char *
-cli_help_overview (void)
+static void
+append_introduction (GString *text)
 {
-  GString *text = g_string_new ("qmig moves running QEMU virtual machines.\n\n");
-
+  g_string_append (text, "qmig moves running QEMU virtual machines.\n\n");
   append_examples (text, "qmig vm list\n"
                          "qmig migrate web01 beta --downtime 300ms\n"
                          "qmig watch");
-  g_string_append (text, "\nUsage: qmig [OPTION…] COMMAND…\n\nEveryday commands:\n");
+  g_string_append (text, "\nUsage: qmig [OPTION…] COMMAND…\n");
+}
+
+char *
+cli_help_short (void)
+{
+  GString *text = g_string_new (NULL);
+
+  append_introduction (text);
+  g_string_append (text, "\nCommands:\n");
+  for (const CliVerb *verb = cli_verbs; verb->name != NULL; verb++)
+    if (verb->group == NULL)
+      append_row (text, verb->name, verb->help);
+  for (const char *const *group = cli_groups; *group != NULL; group++)
+    append_row (text, *group, cli_group_help (*group));
+  g_string_append (text, "\n'qmig --help' says more, 'qmig help COMMAND' explains a command.\n");
+  return g_string_free (text, FALSE);
+}
+
+char *
+cli_help_overview (void)
+{
+  GString *text = g_string_new (NULL);
+
+  append_introduction (text);
+  g_string_append (text, "\nEveryday commands:\n");
   append_verbs (text, NULL);
   for (const char *const *group = cli_groups; *group != NULL; group++)
     {

@@ -7,6 +7,7 @@
 
 G_BEGIN_DECLS
 
+char *cli_help_short (void); /* for those who gave no command */
 char *cli_help_overview (void);
 char *cli_help_group (const char *group);
 char *cli_help_verb (const CliVerb *verb);

@@ -122,31 +122,30 @@ apply_globals (Cli *cli, GError **error)
 }
 
 static int
+print_help (Cli *cli)
+{
+  g_autofree char *text = NULL;
+
+  if (cli->verb == NULL && cli_options_flag (cli->options, "help") == 0)
+    {
+      text = cli_help_short ();
+      g_printerr ("%s", text);
+      return QMIG_EXIT_USAGE;
+    }
+  text = cli->verb != NULL ? cli_help_verb (cli->verb) : cli_help_overview ();
+  cli_write (text);
+  return QMIG_EXIT_OK;
+}
+
+static int
 run (Cli *cli, char **argv, GError **error)
 {
   if (!read_words (cli, argv, error))
     return QMIG_EXIT_USAGE;
   if (cli_options_flag (cli->options, "version") > 0)
     return cmd_version (cli, error);
-  if (cli->verb == NULL)
-    {
-      g_autofree char *text = cli_help_overview ();
-
-      if (cli_options_flag (cli->options, "help") == 0)
-        {
-          g_printerr ("%s", text);
-          return QMIG_EXIT_USAGE;
-        }
-      cli_write (text);
-      return QMIG_EXIT_OK;
-    }
-  if (cli_options_flag (cli->options, "help") > 0)
-    {
-      g_autofree char *text = cli_help_verb (cli->verb);
-
-      cli_write (text);
-      return QMIG_EXIT_OK;
-    }
+  if (cli->verb == NULL || cli_options_flag (cli->options, "help") > 0)
+    return print_help (cli);
   if (!check_arguments (cli, error) || !apply_globals (cli, error) ||
       (cli->verb->needs == CLI_NEEDS_AGENT && !cli_connect (cli, error)))
     return QMIG_EXIT_ERROR;

@@ -320,11 +320,13 @@ show_of_field (const ApiField *field)
 }
 
 static char *
-member_text (const ApiField *field, JsonNode *node)
+member_text (const CliOutput *self, const ApiField *field, JsonNode *node)
 {
   g_autofree char *text = NULL;
 
-  if (field->kind == API_STRV)
+  if (self->format == CLI_FORMAT_TSV)
+    text = raw_text (node);
+  else if (field->kind == API_STRV)
     {
       g_autoptr(GPtrArray) argv = g_ptr_array_new ();
       JsonArray *array = json_node_get_array (node);
@@ -340,7 +342,12 @@ member_text (const ApiField *field, JsonNode *node)
 }
 
 static void
-append_members (GString *text, const ApiType *type, JsonObject *object, const char *prefix, char **only)
+append_members (GString *text,
+                const CliOutput *self,
+                const ApiType *type,
+                JsonObject *object,
+                const char *prefix,
+                char **only)
 {
   for (gsize i = 0; i < type->n_fields; i++)
     {
@@ -355,12 +362,12 @@ append_members (GString *text, const ApiType *type, JsonObject *object, const ch
         continue;
       if (field->kind == API_OBJECT)
         {
-          append_members (text, field->type, json_node_get_object (node), inner, wanted ? NULL : only);
+          append_members (text, self, field->type, json_node_get_object (node), inner, wanted ? NULL : only);
           continue;
         }
       if (!wanted || (JSON_NODE_HOLDS_ARRAY (node) && json_array_get_length (json_node_get_array (node)) == 0))
         continue;
-      shown = member_text (field, node);
+      shown = member_text (self, field, node);
       g_string_append_printf (text, "%s\t%s\n", path, shown);
     }
 }
@@ -426,7 +433,7 @@ cli_output_value_text (const CliOutput *self,
     case CLI_FORMAT_TSV:
       break;
     }
-  append_members (text, type, object, "", self->fields);
+  append_members (text, self, type, object, "", self->fields);
   return self->format == CLI_FORMAT_TSV ? g_string_free (g_steal_pointer (&text), FALSE)
                                         : align_members (self, text->str);
 }

@@ -101,7 +101,7 @@ append_location (GString *text, const char *vm, const QmigResult *result)
                               result->vm_host != NULL ? " (" : "", role, result->vm_host != NULL ? ")" : "");
       break;
     }
-  if (result->vm_state != NULL)
+  if (result->vm_state != NULL && result->vm_location != QMIG_LOCATION_UNKNOWN)
     g_string_append_printf (text, ", %s", result->vm_state);
   g_string_append_c (text, '\n');
 }
@@ -109,11 +109,11 @@ append_location (GString *text, const char *vm, const QmigResult *result)
 char *
 cli_summary_failure_text (const char *vm, const QmigResult *result)
 {
-  GString *text = g_string_new (outcome_sentence (result->outcome));
+  GString *text = g_string_new (NULL);
 
-  if (result->error != NULL)
-    g_string_append_printf (text, ": %s", result->error);
-  g_string_append_c (text, '\n');
+  if (result->outcome != QMIG_OUTCOME_COMPLETED || result->error != NULL)
+    g_string_append_printf (text, "%s%s%s\n", outcome_sentence (result->outcome), result->error != NULL ? ": " : "",
+                            result->error != NULL ? result->error : "");
   for (char **missed = result->missed; missed != NULL && *missed != NULL; missed++)
     g_string_append_printf (text, "expected bound missed: %s\n", *missed);
   append_location (text, vm, result);

@@ -1,61 +1,109 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "qmig-env.h"
 
+#include <fcntl.h>
+#include <string.h>
 #include <unistd.h>
 
-#include "qmig-journal.h"
 #include "qmig-process.h"
 
+/* -1 where it is not said. */
 static gint64
-meminfo_bytes (const char *text, const char *field)
+meminfo_bytes (const char *text, const char *name)
 {
-  const char *line = text != NULL ? strstr (text, field) : NULL;
+  const char *line = strstr (text, name);
 
-  return line != NULL ? g_ascii_strtoll (line + strlen (field), NULL, 10) * 1024 : QMIG_UNSET;
+  return line ? g_ascii_strtoll (line + strlen (name), NULL, 10) * 1024 : -1;
 }
 
-/* Guests that were promised memory and have not touched it yet. */
-static gint64
-promised_bytes (const QmigEnv *self, gint64 *count)
+static void
+fill_memory (QmigHostInfo *info)
 {
-  g_autoptr(QmigJournal) journal = qmig_journal_open (self->state_dir, NULL);
-  g_autoptr(GPtrArray) reservations = journal != NULL ? qmig_journal_list_reservations (journal, NULL) : NULL;
-  gint64 sum = 0;
+  g_autofree char *text = NULL;
 
-  *count = reservations != NULL ? reservations->len : 0;
-  for (gint64 i = 0; i < *count; i++)
+  info->memory_total_bytes = QMIG_UNSET;
+  info->memory_available_bytes = QMIG_UNSET;
+  if (!g_file_get_contents ("/proc/meminfo", &text, NULL, NULL))
+    return;
+  info->memory_total_bytes = meminfo_bytes (text, "MemTotal:");
+  info->memory_available_bytes = meminfo_bytes (text, "MemAvailable:");
+}
+
+gint64
+qmig_env_reserved_bytes (const GPtrArray *reservations)
+{
+  gint64 reserved = 0;
+
+  for (guint i = 0; i < reservations->len; i++)
     {
-      const QmigReservation *r = g_ptr_array_index (reservations, i);
+      const QmigReservation *reservation = g_ptr_array_index (reservations, i);
+      gboolean alive = reservation->pid > 0 && qmig_process_is_alive (reservation->pid, reservation->start_time);
+      gint64 used = alive ? qmig_process_rss_bytes (reservation->pid) : 0;
 
-      sum += MAX (0, r->spec->memory_bytes - (r->pid > 0 ? qmig_process_rss_bytes (r->pid) : 0));
+      if (reservation->spec->memory_bytes > 0)
+        reserved += MAX (reservation->spec->memory_bytes - used, 0);
     }
-  return sum;
+  return reserved;
+}
+
+static void
+fill_from_journal (QmigHostInfo *info, QmigJournal *journal)
+{
+  g_autoptr(GPtrArray) reservations = qmig_journal_list_reservations (journal, NULL);
+  g_auto(GStrv) open = qmig_journal_list_open (journal, NULL);
+
+  if (reservations != NULL)
+    {
+      info->incoming = reservations->len;
+      if (info->memory_available_bytes != QMIG_UNSET)
+        info->memory_available_bytes = MAX (info->memory_available_bytes - qmig_env_reserved_bytes (reservations), 0);
+    }
+  if (open != NULL)
+    info->active_migrations = g_strv_length (open);
+}
+
+/* Whoever may not open it has no KVM; whether it serves is only known when a guest runs. */
+static gboolean
+can_open_kvm (void)
+{
+  int fd = open ("/dev/kvm", O_RDWR | O_CLOEXEC);
+
+  if (fd >= 0)
+    close (fd);
+  return fd >= 0;
 }
 
 QmigHostInfo *
-qmig_env_host_info (const QmigEnv *self)
+qmig_env_host_info_from (const QmigEnv *self, QmigJournal *journal)
 {
   QmigHostInfo *info = qmig_host_info_new ();
-  g_autofree char *meminfo = NULL;
 
-  g_file_get_contents ("/proc/meminfo", &meminfo, NULL, NULL);
   info->name = g_strdup (self->host_name);
   info->version = g_strdup (QMIG_VERSION);
   info->api = QMIG_API_VERSION;
   info->hostname = g_strdup (g_get_host_name ());
   if (g_file_get_contents ("/proc/sys/kernel/random/boot_id", &info->boot_id, NULL, NULL))
-    g_strchomp (info->boot_id);
+    g_strstrip (info->boot_id);
   info->pid = getpid ();
-  info->uid = getuid ();
+  info->uid = geteuid ();
   info->runtime_dir = g_strdup (self->runtime_dir);
   info->state_dir = g_strdup (self->state_dir);
-  info->kvm = access ("/dev/kvm", R_OK | W_OK) == 0;
-  info->memory_total_bytes = meminfo_bytes (meminfo, "MemTotal:");
-  info->memory_available_bytes = meminfo_bytes (meminfo, "MemAvailable:");
-  if (info->memory_available_bytes != QMIG_UNSET)
-    info->memory_available_bytes -= promised_bytes (self, &info->incoming);
+  info->kvm = can_open_kvm ();
+  info->incoming = 0;
   info->active_migrations = 0;
+  fill_memory (info);
+  if (journal != NULL)
+    fill_from_journal (info, journal);
   info->time_us = g_get_real_time ();
   info->mono_us = g_get_monotonic_time ();
+
   return info;
+}
+
+QmigHostInfo *
+qmig_env_host_info (const QmigEnv *self)
+{
+  g_autoptr(QmigJournal) journal = qmig_journal_open (self->state_dir, NULL);
+
+  return qmig_env_host_info_from (self, journal);
 }

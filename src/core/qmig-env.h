@@ -4,6 +4,7 @@
 /* Who and where this host is: immutable after start, shared by all threads. */
 
 #include "qmig-host.h"
+#include "qmig-journal.h"
 
 G_BEGIN_DECLS
 
@@ -23,5 +24,9 @@ struct _QmigEnv
 
 /* Facts of this machine now.  (transfer full) */
 QmigHostInfo *qmig_env_host_info (const QmigEnv *self);
+/* The same with a journal that is open already.  @journal: (nullable) */
+QmigHostInfo *qmig_env_host_info_from (const QmigEnv *self, QmigJournal *journal);
+/* What incoming VMs were promised and do not use yet.  @reservations: QmigReservation */
+gint64 qmig_env_reserved_bytes (const GPtrArray *reservations);
 
 G_END_DECLS

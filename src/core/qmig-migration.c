@@ -78,8 +78,8 @@ qmig_migration_enter_stage (QmigMigration *self, QmigStage stage, gint64 since_u
       json_object_unref (data);
       return;
     }
-  json_object_set_int_member (data, "stage", stage);
-  json_object_set_string_member (data, "name", qmig_stage_names[stage]);
+  json_object_set_string_member (data, "stage", qmig_stage_names[stage]);
+  json_object_set_int_member (data, "number", stage);
   qmig_migration_emit (self, "stage", data);
 }
 

@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* Requests about this host and the ones it knows. */
+
+#include "agent-private.h"
+
+#include <string.h>
+#include <sys/stat.h>
+
+#include "agent-host-remote.h"
+#include "client-dirs.h"
+#include "client.h"
+#include "qmig-host-local.h"
+
+#define REACH_MS 3000
+#define FACTS_MS 20000
+
+static QmigHostInfo *
+host_info (Agent *agent, QmigJournal *journal)
+{
+  QmigHostInfo *info = qmig_env_host_info_from (&agent->env, journal);
+
+  info->active_migrations = agent_migrations_count (agent);
+  return info;
+}
+
+JsonObject *
+agent_get_host (AgentRequest *request, GError **error)
+{
+  g_autoptr(QmigHostInfo) info = host_info (request->agent, request->agent->journal);
+
+  return qmig_host_info_to_object (info);
+}
+
+/* -- the other hosts ------------------------------------------------------------ */
+
+/* Whether @uri leads to this agent itself. */
+static gboolean
+is_own (Agent *agent, const char *uri)
+{
+  struct stat theirs;
+  struct stat ours;
+
+  if (g_str_equal (uri, "local") || g_str_equal (uri, agent->env.host_name))
+    return TRUE;
+  return g_str_has_prefix (uri, "unix:") && stat (uri + strlen ("unix:"), &theirs) == 0
+         && stat (agent->socket_path, &ours) == 0 && theirs.st_dev == ours.st_dev && theirs.st_ino == ours.st_ino;
+}
+
+QmigHost *
+agent_open_host (const QmigEnv *env, const char *uri, GError **error)
+{
+  Agent *agent = env->open_host_data;
+  g_autofree char *resolved = is_own (agent, uri) ? g_strdup ("local") : qmig_client_resolve_host (uri, error);
+
+  if (resolved == NULL)
+    return NULL;
+  if (is_own (agent, resolved))
+    return qmig_host_local_new (env, error);
+  return agent_host_remote_new (resolved, uri, error);
+}
+
+typedef struct
+{
+  QmigHostInfo *info;
+  gint64 rtt_us;
+  gint64 offset_us; /* of its wall clock against ours, ± rtt / 2 */
+} Reached;
+
+static gboolean
+reach (const char *uri, Reached *reached, GError **error)
+{
+  g_autoptr(QmigClient) client = qmig_client_new (uri, error);
+  g_autoptr(JsonObject) first = NULL;
+  g_autoptr(JsonObject) answer = NULL;
+  gint64 asked_us;
+
+  /* The first question pays for the connection; only the second one measures. */
+  if (client != NULL)
+    first = qmig_client_call (client, "GET", "/v1/host", NULL, REACH_MS, NULL, NULL, error);
+  if (first == NULL)
+    return FALSE;
+
+  asked_us = g_get_real_time ();
+  answer = qmig_client_call (client, "GET", "/v1/host", NULL, REACH_MS, NULL, NULL, error);
+  reached->rtt_us = g_get_real_time () - asked_us;
+  reached->info = answer != NULL ? qmig_host_info_from_object (answer, error) : NULL;
+  if (reached->info == NULL)
+    return FALSE;
+
+  reached->offset_us = reached->info->time_us - (asked_us + reached->rtt_us / 2);
+  return TRUE;
+}
+
+static void
+look_at (Agent *agent, QmigHostEntry *entry, Reached *reached)
+{
+  g_autoptr(GError) error = NULL;
+
+  if (entry->uri == NULL)
+    {
+      entry->problem = g_strdup ("it has no uri in the config file");
+      return;
+    }
+
+  if (is_own (agent, entry->uri))
+    {
+      g_autoptr(QmigJournal) journal = agent_open_journal (agent, NULL);
+
+      reached->info = host_info (agent, journal);
+      entry->reachable = TRUE;
+    }
+  else
+    {
+      entry->reachable = reach (entry->uri, reached, &error);
+    }
+
+  entry->info = reached->info;
+  entry->problem = error != NULL ? g_strdup (error->message) : NULL;
+}
+
+static gpointer
+look_in_thread (gpointer user_data)
+{
+  gpointer *args = user_data;
+  GMainContext *context = g_main_context_new ();
+  Reached reached = { 0 };
+
+  g_main_context_push_thread_default (context);
+  look_at (args[0], args[1], &reached);
+  g_main_context_pop_thread_default (context);
+  g_main_context_unref (context);
+  return NULL;
+}
+
+/* All at once, so that one silent host costs no more than its own time. */
+static void
+look_at_all (Agent *agent, GPtrArray *hosts)
+{
+  g_autofree GThread **threads = g_new0 (GThread *, hosts->len + 1);
+  g_autofree gpointer *args = g_new0 (gpointer, 2 * hosts->len + 1);
+
+  for (guint i = 0; i < hosts->len; i++)
+    {
+      args[2 * i] = agent;
+      args[2 * i + 1] = g_ptr_array_index (hosts, i);
+      threads[i] = g_thread_new ("reach", look_in_thread, &args[2 * i]);
+    }
+  for (guint i = 0; i < hosts->len; i++)
+    g_thread_join (threads[i]);
+}
+
+JsonObject *
+agent_list_hosts (AgentRequest *request, GError **error)
+{
+  g_autoptr(GPtrArray) hosts = qmig_client_list_hosts (error);
+  QmigHostEntry *own;
+
+  if (hosts == NULL)
+    return NULL;
+
+  own = qmig_host_entry_new ();
+  own->name = g_strdup (request->agent->env.host_name);
+  own->uri = g_strdup ("local");
+  g_ptr_array_insert (hosts, 0, own);
+  look_at_all (request->agent, hosts);
+  return api_list_to_object (&qmig_host_entry_type, hosts);
+}
+
+JsonObject *
+agent_add_host (AgentRequest *request, GError **error)
+{
+  g_autoptr(QmigHostRequest) body = agent_request_read (request, &qmig_host_request_type, TRUE, error);
+  g_autoptr(QmigHostEntry) entry = NULL;
+
+  if (body == NULL || !qmig_client_add_host (body->name, body->uri, error))
+    return NULL;
+
+  entry = qmig_host_entry_new ();
+  entry->name = g_strdup (body->name);
+  entry->uri = g_strdup (body->uri);
+  request->status = SOUP_STATUS_CREATED;
+  return qmig_host_entry_to_object (entry);
+}
+
+JsonObject *
+agent_remove_host (AgentRequest *request, GError **error)
+{
+  return qmig_client_remove_host (request->params[0], error) ? json_object_new () : NULL;
+}
+
+/* A host entry, and beside it the clock: {"rtt_ms", "clock_offset_ms", "clock_uncertainty_ms"}. */
+JsonObject *
+agent_test_host (AgentRequest *request, GError **error)
+{
+  g_autofree char *uri = is_own (request->agent, request->params[0])
+                             ? g_strdup ("local")
+                             : qmig_client_resolve_host (request->params[0], error);
+  g_autoptr(QmigHostEntry) entry = NULL;
+  Reached reached = { 0 };
+  JsonObject *object;
+
+  if (uri == NULL)
+    return NULL;
+
+  entry = qmig_host_entry_new ();
+  entry->name = g_strdup (request->params[0]);
+  entry->uri = g_steal_pointer (&uri);
+  look_at (request->agent, entry, &reached);
+  object = qmig_host_entry_to_object (entry);
+  if (entry->reachable)
+    {
+      json_object_set_double_member (object, "rtt_ms", (double) reached.rtt_us / 1000);
+      json_object_set_double_member (object, "clock_offset_ms", (double) reached.offset_us / 1000);
+      json_object_set_double_member (object, "clock_uncertainty_ms", (double) reached.rtt_us / 2000);
+    }
+  return object;
+}
+
+/* -- what a source wants to know --------------------------------------------------- */
+
+JsonObject *
+agent_post_facts (AgentRequest *request, GError **error)
+{
+  g_autoptr(QmigFactsRequest) body = agent_request_read (request, &qmig_facts_request_type, TRUE, error);
+  g_autoptr(QmpWait) wait = NULL;
+  g_autoptr(QmigHost) host = NULL;
+  g_autoptr(QmigFacts) facts = NULL;
+
+  if (body == NULL)
+    return NULL;
+
+  wait = qmp_wait_new (NULL, "the facts of this host", FACTS_MS);
+  host = qmig_host_local_new (&request->agent->env, error);
+  if (host != NULL)
+    facts = qmig_host_get_facts (host, body, wait, error);
+  return facts != NULL ? qmig_facts_to_object (facts) : NULL;
+}
+
+/* -- stopping ------------------------------------------------------------------------- */
+
+static void
+quit_after_answer (SoupServerMessage *message, gpointer user_data)
+{
+  Agent *agent = user_data;
+
+  g_main_loop_quit (agent->loop);
+}
+
+JsonObject *
+agent_post_stop (AgentRequest *request, GError **error)
+{
+  Agent *agent = request->agent;
+  guint migrations = agent_migrations_count (agent);
+  guint incomings = agent_incomings_count (agent);
+
+  if (migrations + incomings > 0 && !agent_request_query_flag (request, "force", FALSE))
+    {
+      g_set_error (error, QMIG_ERROR, QMIG_EXIT_CONFLICT,
+                   "cannot stop the agent: %u migrations run and %u reservations are held; wait for them, or force it "
+                   "(QEMUs live on, and the next agent takes everything up again)",
+                   migrations, incomings);
+      return NULL;
+    }
+
+  g_signal_connect (request->message, "finished", G_CALLBACK (quit_after_answer), agent);
+  return json_object_new ();
+}

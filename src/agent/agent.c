@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "agent.h"
+
+#include <signal.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <glib-unix.h>
+
+#include "agent-log.h"
+#include "agent-private.h"
+
+static Agent *
+agent_new (const char *name, const char *runtime_dir, const char *state_dir)
+{
+  Agent *agent = g_new0 (Agent, 1);
+
+  /* A context of our own: what other threads send here must never run in their thread while we are not in the loop. */
+  agent->context = g_main_context_new ();
+  g_main_context_push_thread_default (agent->context);
+  agent->loop = g_main_loop_new (agent->context, FALSE);
+  agent->env.host_name = g_strdup (name != NULL ? name : g_get_host_name ());
+  agent->env.runtime_dir = g_canonicalize_filename (runtime_dir, NULL);
+  agent->env.state_dir = g_canonicalize_filename (state_dir, NULL);
+  agent->env.open_host = agent_open_host;
+  agent->env.open_host_data = agent;
+  agent->socket_path = g_build_filename (agent->env.runtime_dir, "agent.sock", NULL);
+  agent->runtime_lock = -1;
+  agent->state_lock = -1;
+  g_mutex_init (&agent->lock);
+  agent->migrations = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_object_unref);
+  agent->incomings = agent_incomings_table_new ();
+  agent->streams = agent_streams_new ();
+  return agent;
+}
+
+static void
+close_lock (int fd)
+{
+  if (fd >= 0)
+    close (fd);
+}
+
+static void
+agent_free (Agent *agent)
+{
+  if (agent->workers != NULL)
+    g_thread_pool_free (agent->workers, TRUE, TRUE);
+  g_clear_pointer (&agent->journal, qmig_journal_close);
+  g_ptr_array_unref (agent->streams);
+  g_hash_table_unref (agent->migrations);
+  g_hash_table_unref (agent->incomings);
+  g_mutex_clear (&agent->lock);
+  close_lock (agent->runtime_lock);
+  close_lock (agent->state_lock);
+  g_free (agent->socket_path);
+  g_free (agent->env.host_name);
+  g_free (agent->env.runtime_dir);
+  g_free (agent->env.state_dir);
+  g_main_loop_unref (agent->loop);
+  g_main_context_pop_thread_default (agent->context);
+  g_main_context_unref (agent->context);
+  g_free (agent);
+}
+
+static gboolean
+on_signal (gpointer user_data)
+{
+  Agent *agent = user_data;
+
+  g_main_loop_quit (agent->loop);
+  return G_SOURCE_CONTINUE;
+}
+
+static void
+quit_on (Agent *agent, int signum)
+{
+  g_autoptr(GSource) source = g_unix_signal_source_new (signum);
+
+  g_source_set_callback (source, on_signal, agent, NULL);
+  g_source_attach (source, agent->context);
+}
+
+/* Each watcher and each VM costs a descriptor or two. */
+static void
+raise_file_limit (void)
+{
+  struct rlimit limit;
+
+  if (getrlimit (RLIMIT_NOFILE, &limit) == 0)
+    {
+      limit.rlim_cur = limit.rlim_max;
+      setrlimit (RLIMIT_NOFILE, &limit);
+    }
+}
+
+static gboolean
+start (Agent *agent, GError **error)
+{
+  if (!agent_server_take_dirs (agent, error))
+    return FALSE;
+
+  agent->journal = agent_open_journal (agent, error);
+  if (agent->journal == NULL)
+    return FALSE;
+
+  /* Before anybody can ask: a request must not meet a VM whose migration is not known yet. */
+  return agent_incomings_recover (agent, error) && agent_migrations_recover (agent, error)
+         && agent_server_start (agent, error);
+}
+
+static void
+stop (Agent *agent)
+{
+  guint migrations = agent_migrations_count (agent);
+  guint incomings = agent_incomings_count (agent);
+
+  agent_server_stop (agent);
+  g_message ("agent '%s' ends", agent->env.host_name);
+  if (migrations + incomings == 0)
+    return;
+
+  g_message ("%u migrations and %u reservations will be taken up by the next agent", migrations, incomings);
+  /* Not exit(): its handlers would run under the feet of threads that go on. */
+  _exit (QMIG_EXIT_OK);
+}
+
+int
+qmig_agent_run (const char *name, const char *runtime_dir, const char *state_dir, GError **error)
+{
+  GError *cause = NULL;
+  QmigExit code = QMIG_EXIT_OK;
+  Agent *agent;
+
+  agent_log_init ();
+  signal (SIGPIPE, SIG_IGN);
+  raise_file_limit ();
+  agent = agent_new (name, runtime_dir, state_dir);
+  quit_on (agent, SIGTERM);
+  quit_on (agent, SIGINT);
+
+  if (start (agent, &cause))
+    {
+      g_message ("agent '%s' serves %s", agent->env.host_name, agent->socket_path);
+      g_main_loop_run (agent->loop);
+      stop (agent);
+    }
+  else
+    {
+      code = qmig_error_get_exit (cause);
+      g_propagate_error (error, cause);
+      if (agent_migrations_count (agent) + agent_incomings_count (agent) > 0)
+        g_message ("what was taken up again is left to the next agent");
+    }
+
+  agent_free (agent);
+  return (int) code;
+}

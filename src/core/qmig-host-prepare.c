@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "qmig-host-prepare.h"
+
+#include <string.h>
+
+#include "qmig-binary.h"
+#include "qmig-host-facts.h"
+#include "qmp-commands.h"
+#include "qmp-error.h"
+
+/* -- the room ------------------------------------------------------------------ */
+
+/* One at a time, or two migrations promise themselves the same memory. */
+static GMutex reserve_lock;
+
+static gboolean
+check_memory (const QmigEnv *env, QmigJournal *journal, const QmigIncomingSpec *spec, GError **error)
+{
+  g_autoptr(QmigHostInfo) info = qmig_env_host_info_from (env, journal);
+  g_autofree char *needed = NULL;
+  g_autofree char *available = NULL;
+
+  if (spec->memory_bytes <= 0 || info->memory_available_bytes == QMIG_UNSET ||
+      spec->memory_bytes <= info->memory_available_bytes)
+    return TRUE;
+  needed = g_format_size_full ((guint64) spec->memory_bytes, G_FORMAT_SIZE_IEC_UNITS);
+  available = g_format_size_full ((guint64) info->memory_available_bytes, G_FORMAT_SIZE_IEC_UNITS);
+  g_set_error (error, QMIG_ERROR, QMIG_EXIT_REFUSED,
+               "not enough memory on '%s': the VM needs %s, %s is available less what %" G_GINT64_FORMAT " incoming VMs hold",
+               env->host_name, needed, available, info->incoming);
+  return FALSE;
+}
+
+static gboolean
+check_name (QmigJournal *journal, const QmigIncomingSpec *spec, GError **error)
+{
+  g_autoptr(GPtrArray) reservations = qmig_journal_list_reservations (journal, error);
+  g_autofree char *holder = NULL;
+
+  if (reservations == NULL)
+    return FALSE;
+  holder = spec->vm_name ? qmig_host_reserved_by (reservations, spec->migration, spec->vm_name) : NULL;
+  if (holder == NULL)
+    return TRUE;
+  g_set_error (error, QMIG_ERROR, QMIG_EXIT_REFUSED, "the name '%s' is taken by %s", spec->vm_name, holder);
+
+  return FALSE;
+}
+
+/* The spec crossed a process border: it must not make us write or delete anywhere else. */
+static gboolean
+check_run_dir (const QmigEnv *env, const QmigIncomingSpec *spec, GError **error)
+{
+  g_autofree char *expected = qmig_host_run_dir (env, spec->migration);
+  g_autofree char *qmp_dir = spec->qmp ? g_path_get_dirname (spec->qmp) : NULL;
+
+  if (spec->argv != NULL && spec->argv[0] != NULL && g_strcmp0 (spec->run_dir, expected) == 0 &&
+      g_strcmp0 (qmp_dir, expected) == 0 && strchr (spec->migration, '/') == NULL && spec->migration[0] != '.')
+    return TRUE;
+  g_set_error (error, QMIG_ERROR, QMIG_EXIT_USAGE,
+               "cannot prepare migration %s: its run directory, monitor and command line do not belong to '%s'", spec->migration,
+               expected);
+  return FALSE;
+}
+
+gboolean
+qmig_host_prepare_reserve (const QmigEnv *env, QmigJournal *journal, const QmigIncomingSpec *spec, GError **error)
+{
+  gboolean ok;
+
+  if (!check_run_dir (env, spec, error))
+    return FALSE;
+  g_mutex_lock (&reserve_lock);
+  ok = check_name (journal, spec, error) && check_memory (env, journal, spec, error) &&
+       qmig_journal_reserve (journal, spec, error);
+  g_mutex_unlock (&reserve_lock);
+
+  return ok;
+}
+
+/* -- listening -------------------------------------------------------------------- */
+
+static gboolean
+check_inmigrate (QmigDestination *destination, QmpWait *wait, GError **error)
+{
+  const QmigIncoming *state;
+
+  if (!qmig_destination_look (destination, wait, error))
+    return FALSE;
+  state = qmig_destination_get_state (destination);
+  if (state->phase == QMIG_INCOMING_READY && g_strcmp0 (state->run_state, "inmigrate") == 0)
+    return TRUE;
+  g_set_error (error, QMIG_ERROR, QMIG_EXIT_ERROR, "QEMU does not wait for a migration, its run state is %s",
+               state->run_state ? state->run_state : "unknown");
+  return FALSE;
+}
+
+static void
+add_once (GPtrArray *names, const char *name)
+{
+  if (!g_ptr_array_find_with_equal_func (names, name, g_str_equal, NULL))
+    g_ptr_array_add (names, (gpointer) name);
+}
+
+/* All in one command: some QEMUs take no second change once multifd is on. */
+static gboolean
+set_capabilities (QmpClient *client, const QmigIncomingSpec *spec, QmpWait *wait, GError **error)
+{
+  g_auto(GStrv) has = qmp_query_capability_names (client, wait, error);
+  g_autoptr(GPtrArray) on = g_ptr_array_new ();
+
+  if (has == NULL)
+    return FALSE;
+  add_once (on, "events");
+  add_once (on, "return-path");
+  if (g_strv_contains ((const char *const *) has, "late-block-activate"))
+    add_once (on, "late-block-activate");
+  for (guint i = 0; spec->capabilities != NULL && spec->capabilities[i] != NULL; i++)
+    if (!g_str_equal (spec->capabilities[i], "late-block-activate"))
+      add_once (on, spec->capabilities[i]);
+  g_ptr_array_add (on, NULL);
+
+  return qmp_migrate_set_capabilities (client, (const char *const *) on->pdata, NULL, wait, error);
+}
+
+static gboolean
+set_parameters (QmpClient *client, const QmigIncomingSpec *spec, QmpWait *wait, GError **error)
+{
+  if (spec->parameters == NULL || !JSON_NODE_HOLDS_OBJECT (spec->parameters))
+    return TRUE;
+  return qmp_migrate_set_parameters (client, json_node_dup_object (spec->parameters), wait, error);
+}
+
+static char *
+tcp_uri (const QmigIncomingSpec *spec, gint64 port)
+{
+  const char *host = spec->listen && spec->listen[0] ? spec->listen : "127.0.0.1";
+
+  return g_strdup_printf (strchr (host, ':') && host[0] != '[' ? "tcp:[%s]:%" G_GINT64_FORMAT : "tcp:%s:%" G_GINT64_FORMAT,
+                          host, port);
+}
+
+/* The first port of the range that is free; QEMU may be asked again after it could not listen. */
+static gboolean
+listen_tcp (QmpClient *client, const QmigIncomingSpec *spec, gboolean keeps, QmpWait *wait, GError **error)
+{
+  gint64 port = spec->port > 0 ? spec->port : 0;
+  gint64 last = spec->port_last > port && port > 0 ? MIN (spec->port_last, 65535) : port;
+
+  for (;; port++)
+    {
+      g_autoptr(GError) cause = NULL;
+      g_autofree char *uri = tcp_uri (spec, port);
+
+      if (qmp_migrate_incoming (client, uri, keeps, wait, &cause))
+        return TRUE;
+      if (port < last && qmp_error_is_refusal (cause))
+        continue;
+      g_propagate_prefixed_error (error, g_steal_pointer (&cause), "cannot listen on %s: ", uri);
+      return FALSE;
+    }
+}
+
+static gboolean
+listen (QmpClient *client, const QmigIncomingSpec *spec, gboolean keeps, QmpWait *wait, GError **error)
+{
+  g_autofree char *uri = NULL;
+
+  if (g_strcmp0 (spec->transport, "tcp") == 0)
+    return listen_tcp (client, spec, keeps, wait, error);
+  if (g_strcmp0 (spec->transport, "unix") != 0)
+    {
+      g_set_error (error, QMIG_ERROR, QMIG_EXIT_UNSUPPORTED, "there is no transport '%s'", spec->transport);
+      return FALSE;
+    }
+  uri = g_strconcat ("unix:", spec->run_dir, "/" QMIG_MIGRATION_SOCKET, NULL);
+
+  return qmp_migrate_incoming (client, uri, keeps, wait, error);
+}
+
+gboolean
+qmig_host_prepare_listen (QmigDestination *destination, const QmigIncomingSpec *spec, QmpWait *wait, GError **error)
+{
+  QmpClient *client = qmig_destination_get_client (destination);
+  const QmigIncoming *state;
+  gboolean keeps;
+
+  if (!check_inmigrate (destination, wait, error) || !set_capabilities (client, spec, wait, error) ||
+      !set_parameters (client, spec, wait, error) ||
+      !qmig_binary_keeps_on_error (spec->argv[0], client, &keeps, wait, error) ||
+      !listen (client, spec, keeps, wait, error) || !qmig_destination_look (destination, wait, error))
+    return FALSE;
+  state = qmig_destination_get_state (destination);
+  if (state->phase == QMIG_INCOMING_LISTENING && state->uri != NULL)
+    return TRUE;
+  g_set_error (error, QMIG_ERROR, QMIG_EXIT_ERROR, "QEMU does not say where it listens (run state %s)",
+               state->run_state ? state->run_state : "unknown");
+  return FALSE;
+}
