@@ -8,8 +8,6 @@
 #include "qmig-steps.h"
 #include "qmp-error.h"
 
-#define WAY_BACK_SECONDS 60
-
 G_DEFINE_FINAL_TYPE (QmigMigration, qmig_migration, G_TYPE_OBJECT)
 
 /* -- what the thread tells the world ---------------------------------------- */
@@ -294,7 +292,7 @@ run_steps (QmigMigration *self, gsize first, gsize *failed, GError **error)
     {
       const QmigStep *step = &qmig_steps[i];
       g_autoptr(QmpWait) wait = qmp_wait_new (step->one_way ? NULL : self->cancellable, step->name,
-                                              step->seconds < 0 ? -1 : step->seconds * G_GINT64_CONSTANT (1000));
+                                              step->seconds < 0 ? -1 : step->seconds * 10 * qmig_limits.step_percent);
 
       *failed = i;
       if (!begin_step (self, step, error))
@@ -320,7 +318,7 @@ roll_back (QmigMigration *self, gsize failed, GError **error)
     {
       const QmigStep *step = &qmig_steps[i];
       g_autofree char *name = g_strconcat ("undo-", step->name, NULL);
-      g_autoptr(QmpWait) wait = qmp_wait_new (NULL, name, WAY_BACK_SECONDS * 1000);
+      g_autoptr(QmpWait) wait = qmp_wait_new (NULL, name, qmig_limits.way_back_ms);
       g_autoptr(GError) cause = NULL;
 
       if (step->undo == NULL)
@@ -728,24 +726,18 @@ new_entry (const QmigEnv *env, const QmigMigrateRequest *request, GError **error
 }
 
 QmigMigration *
-qmig_migration_start (const QmigEnv            *env,
-                      const QmigMigrateRequest *request,
-                      QmigMigrationObserver     observer,
-                      gpointer                  user_data,
-                      char                    **existing,
-                      GError                  **error)
+qmig_migration_start_entry (const QmigEnv         *env,
+                            QmigJournalEntry      *entry,
+                            QmigMigrationObserver  observer,
+                            gpointer               user_data,
+                            char                 **existing,
+                            GError               **error)
 {
-  g_autoptr(QmigJournalEntry) entry = NULL;
-  g_autoptr(QmigJournal) journal = NULL;
+  g_autoptr(QmigJournalEntry) owned = entry;
+  g_autoptr(QmigJournal) journal = qmig_journal_open (env->state_dir, error);
   g_autofree char *known = NULL;
   QmigMigration *self;
 
-  if (request->knobs != NULL && !knobs_are_sane (request->knobs, error))
-    return NULL;
-  entry = new_entry (env, request, error);
-  if (entry == NULL)
-    return NULL;
-  journal = qmig_journal_open (env->state_dir, error);
   if (journal == NULL || !qmig_journal_create (journal, entry, &known, error))
     return NULL;
   if (known != NULL)
@@ -755,9 +747,25 @@ qmig_migration_start (const QmigEnv            *env,
       return NULL;
     }
 
-  self = migration_new (env, g_steal_pointer (&journal), g_steal_pointer (&entry), observer, user_data);
+  self = migration_new (env, g_steal_pointer (&journal), g_steal_pointer (&owned), observer, user_data);
   start_thread (self);
   return self;
+}
+
+QmigMigration *
+qmig_migration_start (const QmigEnv            *env,
+                      const QmigMigrateRequest *request,
+                      QmigMigrationObserver     observer,
+                      gpointer                  user_data,
+                      char                    **existing,
+                      GError                  **error)
+{
+  QmigJournalEntry *entry;
+
+  if (request->knobs != NULL && !knobs_are_sane (request->knobs, error))
+    return NULL;
+  entry = new_entry (env, request, error);
+  return entry != NULL ? qmig_migration_start_entry (env, entry, observer, user_data, existing, error) : NULL;
 }
 
 QmigMigration *

@@ -4,9 +4,6 @@
 #include "qmig-steps.h"
 #include "qmp-error.h"
 
-/* A host that was restarted together with us needs a moment. */
-#define LOOK_MS 30000
-
 static QmigRecoverDecision
 go_on (const char *step)
 {
@@ -131,7 +128,7 @@ ask_destination (QmigMigration *self, QmigRecoverFacts *facts, QmpWait *wait)
   while (TRUE)
     {
       g_autoptr(GError) silent = NULL;
-      g_autoptr(QmpWait) once = qmp_wait_new_within (wait, "the destination's host", 5000);
+      g_autoptr(QmpWait) once = qmp_wait_new_within (wait, "the destination's host", qmig_limits.abort_ms);
       g_autoptr(QmigIncoming) incoming = qmig_host_query (self->host, self->id, once, &silent);
 
       if (incoming != NULL)
@@ -199,7 +196,7 @@ qmig_recover_look (QmigMigration *self, QmigRecoverDecision *decision, GError **
     .commit_intent = self->entry->commit_intent,
     .assume = self->assume,
   };
-  g_autoptr(QmpWait) wait = qmp_wait_new (NULL, "both sides", LOOK_MS);
+  g_autoptr(QmpWait) wait = qmp_wait_new (NULL, "both sides", qmig_limits.recover_ms);
   int step = qmig_step_index (facts.step);
 
   if (!look_at_source (self, &facts, wait, error))

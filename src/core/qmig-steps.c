@@ -7,15 +7,22 @@
 #include "qmp-commands.h"
 #include "qmp-error.h"
 
-#define ATTACH_MS 5000
-#define REPLY_MS 10000        /* QEMU's main loop is held for bitmap syncs and drains */
-#define SAMPLE_MS 250         /* QEMU's own numbers move in 100 ms windows */
-#define SETUP_MS 30000        /* from migrate to active */
-#define STALL_MS 30000        /* no byte moved in pre-copy */
-#define RENEW_MS 5000         /* a quarter of the lease */
-#define DEVICE_MS 10000       /* from migrate-continue to completed; beyond, the destination hangs */
-#define WAY_BACK_LOOK_MS 2000 /* a source that is silent for longer is blocked on its socket */
-#define ABORT_MS 5000
+#define SAMPLE_MS 250 /* QEMU's own numbers move in 100 ms windows */
+
+QmigLimits qmig_limits = {
+  .step_percent = 100,
+  .attach_ms = 5000,
+  .reply_ms = 10000,
+  .account_ms = 1000,
+  .setup_ms = 30000,
+  .stall_ms = 30000,
+  .renew_ms = 5000,
+  .device_ms = 10000,
+  .way_back_ms = 60000,
+  .look_back_ms = 2000,
+  .abort_ms = 5000,
+  .recover_ms = 30000,
+};
 
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wmissing-prototypes"
@@ -135,14 +142,14 @@ set_failure (QmigMigration *self, const char *what, GError **error)
 static void
 fail_with_both_accounts (QmigMigration *self, const char *what, QmpWait *wait, GError **error)
 {
-  g_autoptr(QmpWait) moment = qmp_wait_new_within (wait, "the destination's account", 1000);
+  g_autoptr(QmpWait) moment = qmp_wait_new_within (wait, "the destination's account", qmig_limits.account_ms);
 
   for (News news = news_begin (self); !destination_is_gone (self); news = news_begin (self))
     if (!news_wait (&news, moment, 100, NULL) || qmp_wait_left_ms (moment) == 0)
       break;
   if (self->source != NULL)
     {
-      g_autoptr(QmpWait) look = qmp_wait_new_within (wait, "the source's account", 1000);
+      g_autoptr(QmpWait) look = qmp_wait_new_within (wait, "the source's account", qmig_limits.account_ms);
 
       (void) !qmig_instance_look (self->source, NULL, look, NULL);
     }
@@ -166,7 +173,7 @@ gboolean
 qmig_steps_attach (QmigMigration *self, gboolean may_be_gone, QmpWait *wait, GError **error)
 {
   const QmigJournalEntry *entry = self->entry;
-  g_autoptr(QmpWait) attach = qmp_wait_new_within (wait, "the source's monitor", ATTACH_MS);
+  g_autoptr(QmpWait) attach = qmp_wait_new_within (wait, "the source's monitor", qmig_limits.attach_ms);
 
   if (self->host == NULL)
     self->host = self->env->open_host (self->env, entry->destination_uri, error);
@@ -301,7 +308,7 @@ ask_patiently (QmigMigration *self,
   while (TRUE)
     {
       g_autoptr(GError) cause = NULL;
-      g_autoptr(QmpWait) once = qmp_wait_new_within (wait, "the destination's host", ABORT_MS);
+      g_autoptr(QmpWait) once = qmp_wait_new_within (wait, "the destination's host", qmig_limits.abort_ms);
       QmigIncoming *incoming = ask (self->host, self->id, once, &cause);
 
       if (incoming != NULL)
@@ -424,7 +431,7 @@ take_knobs (QmigMigration *self, QmpWait *wait, GError **error)
 static gboolean
 start_migrate (QmigMigration *self, QmpWait *wait, GError **error)
 {
-  g_autoptr(QmpWait) reply = qmp_wait_new_within (wait, "QEMU to start the migration", REPLY_MS);
+  g_autoptr(QmpWait) reply = qmp_wait_new_within (wait, "QEMU to start the migration", qmig_limits.reply_ms);
 
   if (!qmig_instance_look (self->source, NULL, reply, error))
     return FALSE;
@@ -464,7 +471,7 @@ mind_pause (QmigMigration *self, GError **error)
 static gboolean
 take_sample (QmigMigration *self, QmpWait *wait, GError **error)
 {
-  g_autoptr(QmpWait) reply = qmp_wait_new_within (wait, "QEMU's numbers", REPLY_MS);
+  g_autoptr(QmpWait) reply = qmp_wait_new_within (wait, "QEMU's numbers", qmig_limits.reply_ms);
   g_autoptr(QmpMigrationInfo) info = NULL;
   g_autoptr(QmigSample) sample = NULL;
   gint64 pass = self->sampler.pass;
@@ -499,10 +506,10 @@ renew_lease (QmigMigration *self, gint64 *renewed_us, QmpWait *wait)
   g_autoptr(QmigIncoming) incoming = NULL;
   g_autoptr(QmpWait) reply = NULL;
 
-  if (g_get_monotonic_time () - *renewed_us < RENEW_MS * 1000)
+  if (g_get_monotonic_time () - *renewed_us < qmig_limits.renew_ms * 1000)
     return;
   *renewed_us = g_get_monotonic_time ();
-  reply = qmp_wait_new_within (wait, "the destination's host", 1000);
+  reply = qmp_wait_new_within (wait, "the destination's host", qmig_limits.account_ms);
   incoming = qmig_host_renew (self->host, self->id, reply, &silent);
   if (incoming == NULL)
     qmig_migration_log (self, "'%s' does not renew the lease: %s", qmig_host_get_name (self->host), silent->message);
@@ -539,9 +546,12 @@ judge_precopy (QmigMigration *self, gint64 begun_us, QmpWait *wait, GError **err
       return PRECOPY_FAILED;
 
     case QMP_MIGRATION_STATUS_SETUP:
-      if (now_us - begun_us > SETUP_MS * 1000)
+      if (now_us - begun_us > qmig_limits.setup_ms * 1000)
         {
-          set_failure (self, "the source does not get through to the destination (status setup for 30 s)", error);
+          g_autofree char *what = g_strdup_printf ("the source does not get through to the destination (status setup for %" G_GINT64_FORMAT " s)",
+                                                   qmig_limits.setup_ms / 1000);
+
+          set_failure (self, what, error);
           return PRECOPY_FAILED;
         }
       break;
@@ -563,9 +573,12 @@ judge_precopy (QmigMigration *self, gint64 begun_us, QmpWait *wait, GError **err
       fail_with_both_accounts (self, "the destination QEMU died in pre-copy", wait, error);
       return PRECOPY_FAILED;
     }
-  if (qmig_sampler_stalled_ms (&self->sampler, now_us) > STALL_MS)
+  if (qmig_sampler_stalled_ms (&self->sampler, now_us) > qmig_limits.stall_ms)
     {
-      set_failure (self, "no byte was sent for 30 s: the destination or the link hangs", error);
+      g_autofree char *what = g_strdup_printf ("no byte was sent for %" G_GINT64_FORMAT " s: the destination or the link hangs",
+                                               qmig_limits.stall_ms / 1000);
+
+      set_failure (self, what, error);
       return PRECOPY_FAILED;
     }
   return PRECOPY_GOES_ON;
@@ -702,7 +715,7 @@ step_switchover (QmigMigration *self, QmpWait *wait, GError **error)
       !(wait_at_gate (self, wait, error) && pass_gate (self, wait, error)))
     return FALSE;
 
-  device = qmp_wait_new (qmp_wait_get_cancellable (wait), "the switchover", MAX (DEVICE_MS, 3 * self->knobs->downtime_ms));
+  device = qmp_wait_new (qmp_wait_get_cancellable (wait), "the switchover", MAX (qmig_limits.device_ms, 3 * self->knobs->downtime_ms));
   while (TRUE)
     {
       News news = news_begin (self);
@@ -724,7 +737,7 @@ step_switchover (QmigMigration *self, QmpWait *wait, GError **error)
 static gboolean
 end_destination (QmigMigration *self, gboolean *gone, QmpWait *wait, GError **error)
 {
-  g_autoptr(QmpWait) short_wait = qmp_wait_new_within (wait, "the destination's end", ABORT_MS);
+  g_autoptr(QmpWait) short_wait = qmp_wait_new_within (wait, "the destination's end", qmig_limits.abort_ms);
   g_autoptr(GError) cause = NULL;
   g_autoptr(QmigIncoming) incoming = NULL;
 
@@ -752,7 +765,7 @@ end_destination (QmigMigration *self, gboolean *gone, QmpWait *wait, GError **er
 static gboolean
 free_blocked_source (QmigMigration *self, gboolean *destination_gone, QmpWait *wait, GError **error)
 {
-  g_autoptr(QmpWait) reply = qmp_wait_new_within (wait, "yank", WAY_BACK_LOOK_MS);
+  g_autoptr(QmpWait) reply = qmp_wait_new_within (wait, "yank", qmig_limits.look_back_ms);
   g_autoptr(GError) refused = NULL;
 
   qmig_migration_log (self, "the source does not answer: breaking its migration channel (yank)");
@@ -834,7 +847,7 @@ undo_switchover (QmigMigration *self, QmpWait *wait, GError **error)
   while (TRUE)
     {
       News news = news_begin (self);
-      g_autoptr(QmpWait) look = qmp_wait_new_within (wait, "the source's state", WAY_BACK_LOOK_MS);
+      g_autoptr(QmpWait) look = qmp_wait_new_within (wait, "the source's state", qmig_limits.look_back_ms);
       g_autoptr(GError) silent = NULL;
       gboolean back = FALSE;
 
@@ -953,7 +966,7 @@ read_final_numbers (QmigMigration *self, QmpWait *wait)
 static gboolean
 end_source (QmigMigration *self, QmpWait *wait, GError **error)
 {
-  g_autoptr(QmpWait) politely = qmp_wait_new_within (wait, "the source QEMU to quit", REPLY_MS);
+  g_autoptr(QmpWait) politely = qmp_wait_new_within (wait, "the source QEMU to quit", qmig_limits.reply_ms);
 
   if (source_is_gone (self))
     return TRUE;
