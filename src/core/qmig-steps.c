@@ -855,7 +855,7 @@ undo_switchover (QmigMigration *self, QmpWait *wait, GError **error)
         return fail_source_gone (self, error);
       if (!qmig_instance_look (self->source, NULL, look, &silent))
         {
-          if (!g_error_matches (silent, QMP_ERROR, QMP_ERROR_TIMEOUT))
+          if (!g_error_matches (silent, QMP_ERROR, QMP_ERROR_TIMEOUT) || qmp_wait_left_ms (wait) == 0)
             {
               /* The connection went: the process follows in a moment, or the monitor was taken from us. */
               if (qmig_instance_wait_gone (self->source, look, NULL))

@@ -127,10 +127,12 @@ static char *
 on_yank (FakeQemu *qemu, const char *command, JsonObject *arguments, gpointer data)
 {
   Fixture *f = data;
-  g_autoptr(GMutexLocker) locker = g_mutex_locker_new (&f->lock);
 
+  g_mutex_lock (&f->lock);
   if (is_in_progress (f->status))
     set_source (f, f->status_before, "failed");
+  g_mutex_unlock (&f->lock);
+  /* What waited is answered now, by the functions here. */
   fake_qemu_freeze (f->qemu, FALSE);
   return g_strdup ("{}");
 }
