@@ -635,6 +635,11 @@ wait_at_gate (QmigMigration *self, QmpWait *wait, GError **error)
 
       if (source_is_gone (self))
         return fail_source_gone (self, error);
+      if (self->source->status != QMP_MIGRATION_STATUS_PRE_SWITCHOVER)
+        {
+          fail_with_both_accounts (self, "the migration was ended by another hand while it was held at the gate", as_long_as_it_takes, error);
+          return FALSE;
+        }
       if (destination_is_gone (self))
         {
           set_failure (self, "the destination QEMU died while the guest was held at the gate", error);
@@ -648,9 +653,11 @@ wait_at_gate (QmigMigration *self, QmpWait *wait, GError **error)
   return TRUE;
 }
 
+/* The time held at the gate is not the step's. */
 static gboolean
-pass_gate (QmigMigration *self, QmpWait *wait, GError **error)
+pass_gate (QmigMigration *self, GCancellable *cancellable, GError **error)
 {
+  g_autoptr(QmpWait) wait = qmp_wait_new (cancellable, "the gate", qmig_limits.reply_ms);
   g_autoptr(QmigIncoming) incoming = qmig_host_hold (self->host, self->id, wait, error);
 
   if (incoming == NULL)
@@ -712,7 +719,7 @@ step_switchover (QmigMigration *self, QmpWait *wait, GError **error)
 
   begin_stop_and_copy (self);
   if (!source_is_gone (self) && self->source->status == QMP_MIGRATION_STATUS_PRE_SWITCHOVER &&
-      !(wait_at_gate (self, wait, error) && pass_gate (self, wait, error)))
+      !(wait_at_gate (self, wait, error) && pass_gate (self, qmp_wait_get_cancellable (wait), error)))
     return FALSE;
 
   device = qmp_wait_new (qmp_wait_get_cancellable (wait), "the switchover", MAX (qmig_limits.device_ms, 3 * self->knobs->downtime_ms));
