@@ -24,6 +24,7 @@ struct _QmigMigration
   char *id;
   char *assume; /* recovery: the operator's word (nullable) */
   gboolean recovering;
+  gboolean told_before; /* recovery: the destination may have been told to run already */
   QmigMigrationObserver observer;
   gpointer user_data;
   GMainContext *context;

@@ -409,11 +409,12 @@ end_rolled_back (QmigMigration *self, gsize failed, const GError *cause)
 {
   g_autofree char *next = self->leftover
     ? g_strdup_printf ("a stopped copy may be left on the destination's host: `qmig recover %s` ends it when that host answers", self->id) : NULL;
-  gboolean untouched = failed <= (gsize) qmig_step_index ("check");
+  gboolean untouched = failed <= (gsize) qmig_step_index ("check") ||
+                       (failed == (gsize) qmig_step_index ("prepare") && g_error_matches (cause, QMIG_ERROR, QMIG_EXIT_REFUSED));
 
   if (g_error_matches (cause, G_IO_ERROR, G_IO_ERROR_CANCELLED))
     set_end (self->result, QMIG_OUTCOME_CANCELLED, QMIG_EXIT_CANCELLED, QMIG_LOCATION_SOURCE, next);
-  else if (untouched || g_error_matches (cause, QMIG_ERROR, QMIG_EXIT_REFUSED))
+  else if (untouched && !g_error_matches (cause, QMIG_ERROR, QMIG_EXIT_ROLLED_BACK))
     set_end (self->result, QMIG_OUTCOME_REFUSED, qmig_error_get_exit (cause), QMIG_LOCATION_SOURCE, next);
   else
     set_end (self->result, QMIG_OUTCOME_ROLLED_BACK, QMIG_EXIT_ROLLED_BACK, QMIG_LOCATION_SOURCE, next);
@@ -502,13 +503,11 @@ conclude (QmigMigration *self)
 
 /* -- the thread ------------------------------------------------------------------------ */
 
-/* After an error: whether the destination may run, or the way back is open. */
+/* After an error: once the intent is written, only a certain refusal of the commit leaves the way back open. */
 static gboolean
-is_beyond_return (const QmigStep *step, const GError *cause)
+is_beyond_return (QmigMigration *self, const QmigStep *step, const GError *cause)
 {
-  if (!step->one_way || g_error_matches (cause, G_IO_ERROR, G_IO_ERROR_CANCELLED))
-    return FALSE;
-  return step->undo == NULL || g_error_matches (cause, QMIG_ERROR, QMIG_EXIT_ATTENTION);
+  return self->entry->commit_intent && (step->undo == NULL || !g_error_matches (cause, QMIG_ERROR, QMIG_EXIT_REFUSED));
 }
 
 static void
@@ -530,7 +529,7 @@ run_from (QmigMigration *self, gsize first)
 
   if (run_steps (self, first, &failed, &cause))
     end_completed (self, NULL);
-  else if (!is_beyond_return (&qmig_steps[failed], cause))
+  else if (!is_beyond_return (self, &qmig_steps[failed], cause))
     go_back_from (self, failed, cause);
   else if (failed > (gsize) qmig_step_index ("commit") && (self->source == NULL || qmig_instance_is_gone (self->source)))
     end_completed (self, cause);
@@ -788,7 +787,7 @@ qmig_migration_recover (const QmigEnv          *env,
 
   self = migration_new (env, g_steal_pointer (&journal), entry, observer, user_data);
   self->recovering = TRUE;
-  self->point_of_no_return = entry->commit_intent;
+  self->point_of_no_return = self->told_before = entry->commit_intent;
   self->assume = g_strdup (assume);
   self->info->step = g_strdup (entry->step);
   start_thread (self);

@@ -906,12 +906,22 @@ in_doubt (QmigMigration *self, const char *why, GError **error)
   return FALSE;
 }
 
+/* Surely it does not run: the way back is open. */
+static gboolean
+fail_not_started (QmigMigration *self, const char *why, GError **error)
+{
+  g_set_error (error, QMIG_ERROR, QMIG_EXIT_REFUSED, "the destination on '%s' could not be started: %s", qmig_host_get_name (self->host), why);
+  return FALSE;
+}
+
 /* Once one answer was lost, only "it runs" and "it is there and stopped" are certain. */
 static gboolean
 step_commit (QmigMigration *self, QmpWait *wait, GError **error)
 {
-  gboolean doubt = self->recovering && self->entry->commit_intent;
+  gboolean doubt = self->told_before;
 
+  if (!doubt && destination_is_gone (self))
+    return fail_not_started (self, "it died before it was told to run", error);
   while (TRUE)
     {
       g_autoptr(GError) cause = NULL;
@@ -931,11 +941,7 @@ step_commit (QmigMigration *self, QmpWait *wait, GError **error)
         }
 
       if (surely_not_running (cause) && !doubt)
-        {
-          g_propagate_prefixed_error (error, g_steal_pointer (&cause), "the destination on '%s' could not be started: ",
-                                      qmig_host_get_name (self->host));
-          return FALSE;
-        }
+        return fail_not_started (self, cause->message, error);
       if (g_error_matches (cause, QMIG_ERROR, QMIG_EXIT_ATTENTION) || surely_not_running (cause) || qmp_wait_left_ms (wait) <= 0)
         return in_doubt (self, cause->message, error);
 
