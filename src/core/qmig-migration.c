@@ -308,6 +308,35 @@ run_steps (QmigMigration *self, gsize first, gsize *failed, GError **error)
   return TRUE;
 }
 
+/* What cannot be tidied up on the other side or in QEMU's parameters endangers nobody; a source that is not back does. */
+static gboolean
+brings_source_back (const QmigStep *step)
+{
+  return qmig_step_index (step->name) >= qmig_step_index ("precopy");
+}
+
+static void
+begin_undo (QmigMigration *self, const char *name)
+{
+  g_autoptr(GError) error = NULL;
+
+  set_step (self, name);
+  if (!qmig_journal_begin (self->journal, self->id, name, FALSE, &error))
+    qmig_migration_log (self, "%s is not in the journal: %s", name, error->message);
+  qmig_fault_point ("before", name);
+}
+
+/* Without the source the destination may be all there is of the VM. */
+static gboolean
+must_be_kept (QmigMigration *self, const QmigStep *step, const GError *not_back, QmpWait *wait)
+{
+  if (not_back == NULL || !g_str_equal (step->name, "prepare") || !qmig_steps_destination_may_hold_vm (self, wait))
+    return FALSE;
+  self->leftover = TRUE;
+  qmig_migration_log (self, "the source is not back: what the destination has is kept");
+  return TRUE;
+}
+
 /* Upward from the failed step, whatever fails on the way; the user's cancel no longer matters. */
 static gboolean
 roll_back (QmigMigration *self, gsize failed, GError **error)
@@ -321,21 +350,17 @@ roll_back (QmigMigration *self, gsize failed, GError **error)
       g_autoptr(QmpWait) wait = qmp_wait_new (NULL, name, qmig_limits.way_back_ms);
       g_autoptr(GError) cause = NULL;
 
-      if (step->undo == NULL)
+      if (step->undo == NULL || must_be_kept (self, step, first, wait))
         continue;
-      set_step (self, name);
-      if (!qmig_journal_begin (self->journal, self->id, name, FALSE, &cause))
-        qmig_migration_log (self, "%s is not in the journal: %s", name, cause->message);
-      g_clear_error (&cause);
-      qmig_fault_point ("before", name);
+      begin_undo (self, name);
       if (!step->undo (self, wait, &cause))
         {
           qmig_migration_log (self, "%s: %s", name, cause->message);
-          /* What cannot be tidied up on the other side endangers nobody; a source that is not back does. */
-          if (first == NULL && step->undo != qmig_steps[qmig_step_index ("prepare")].undo &&
-              step->undo != qmig_steps[qmig_step_index ("tune")].undo)
+          if (first == NULL && brings_source_back (step))
             first = g_steal_pointer (&cause);
         }
+      else if (brings_source_back (step))
+        g_clear_error (&first); /* another try of the same */
     }
   if (first == NULL)
     return TRUE;
@@ -438,7 +463,11 @@ end_failed (QmigMigration *self, gsize failed, const GError *cause, const GError
                                               : !qmig_process_is_alive (self->entry->source_pid, self->entry->source_start_time);
 
   set_error_text (self, cause);
-  if (source_gone && self->source != NULL && self->source->guest_ended)
+  if (source_gone && failed <= (gsize) qmig_step_index ("check"))
+    set_end (self->result, QMIG_OUTCOME_REFUSED, QMIG_EXIT_NOT_FOUND, QMIG_LOCATION_NONE, "its QEMU ended before anything was begun");
+  else if (source_gone && self->leftover)
+    end_in_doubt (self, QMIG_LOCATION_UNKNOWN);
+  else if (source_gone && self->source != NULL && self->source->guest_ended)
     set_end (self->result, QMIG_OUTCOME_GUEST_ENDED, QMIG_EXIT_ERROR, QMIG_LOCATION_NONE, "the guest ended by itself: nothing is to be repaired");
   else if (source_gone)
     end_in_doubt (self, QMIG_LOCATION_NONE);

@@ -116,6 +116,15 @@ destination_is_loaded (QmigMigration *self)
   return incoming != NULL && (incoming->phase == QMIG_INCOMING_LOADED || incoming->phase == QMIG_INCOMING_COMMITTED);
 }
 
+gboolean
+qmig_steps_destination_may_hold_vm (QmigMigration *self, QmpWait *wait)
+{
+  g_autoptr(QmpWait) once = qmp_wait_new_within (wait, "the destination's host", qmig_limits.abort_ms);
+  g_autoptr(QmigIncoming) incoming = self->host != NULL ? qmig_host_query (self->host, self->id, once, NULL) : NULL;
+
+  return incoming == NULL || incoming->phase == QMIG_INCOMING_LOADED || incoming->phase == QMIG_INCOMING_COMMITTED;
+}
+
 static gboolean
 source_is_gone (QmigMigration *self)
 {
