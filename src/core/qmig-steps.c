@@ -760,7 +760,8 @@ end_destination (QmigMigration *self, gboolean *gone, QmpWait *wait, GError **er
   if (*gone)
     return TRUE;
   incoming = ask_patiently (self, qmig_host_abort, short_wait, &cause);
-  if (incoming != NULL)
+  /* Its host may fail to tidy up behind a process that it has ended. */
+  if (incoming != NULL || destination_is_gone (self))
     {
       *gone = TRUE;
       return TRUE;
