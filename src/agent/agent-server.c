@@ -163,7 +163,8 @@ refuse_head (SoupServerMessage *message, const char *path)
   else
     return FALSE;
 
-  /* The rest of such a request is not worth reading. */
+  /* libsoup reads the body all the same; it is worth no memory. */
+  soup_message_body_set_accumulate (soup_server_message_get_request_body (message), FALSE);
   soup_message_headers_replace (soup_server_message_get_response_headers (message), "Connection", "close");
   return TRUE;
 }
