@@ -192,8 +192,9 @@ static QmigMigrateRequest *
 read_migrate_request (AgentRequest *request, GError **error)
 {
   g_autoptr(QmigMigrateRequest) body = agent_request_read (request, &qmig_migrate_request_type, TRUE, error);
+  g_autoptr(QmigClient) client = NULL;
+  g_autofree char *uri = NULL;
   gboolean own;
-  char *uri;
 
   if (body == NULL)
     return NULL;
@@ -208,10 +209,12 @@ read_migrate_request (AgentRequest *request, GError **error)
     body->destination = g_strdup ("local");
   own = g_str_equal (body->destination, request->agent->env.host_name);
   uri = own ? g_strdup ("local") : qmig_client_resolve_host (body->destination, error);
-  if (uri == NULL)
+  client = uri != NULL ? qmig_client_new (uri, error) : NULL;
+  if (client == NULL)
     return NULL;
+
   g_free (body->destination);
-  body->destination = uri;
+  body->destination = g_steal_pointer (&uri);
   return g_steal_pointer (&body);
 }
 
