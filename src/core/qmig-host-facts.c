@@ -121,7 +121,7 @@ qmig_host_reserved_by (const GPtrArray *reservations, const char *migration, con
 static gboolean
 belongs_to_other_agent (const QmigEnv *env, const QmigCmdlineInfo *info)
 {
-  g_autofree char *ours = g_build_filename (env->runtime_dir, "vm", "", NULL);
+  g_autofree char *ours = g_build_filename (env->runtime_dir, "vm", G_DIR_SEPARATOR_S, NULL);
 
   return info->qmig_qmp_path != NULL && !g_str_has_prefix (info->qmig_qmp_path, ours);
 }

@@ -184,11 +184,11 @@ qmig_launcher_log_tail (const char *run_dir)
 static gboolean
 is_run_dir (const char *runtime_dir, const char *run_dir)
 {
-  g_autofree char *base = g_build_filename (runtime_dir, "vm", "", NULL);
-  const char *name = run_dir + strlen (base);
+  g_autofree char *base = g_build_filename (runtime_dir, "vm", NULL);
+  g_autofree char *parent = g_path_get_dirname (run_dir);
+  g_autofree char *name = g_path_get_basename (run_dir);
 
-  return g_path_is_absolute (run_dir) && g_str_has_prefix (run_dir, base) && name[0] != '\0' && name[0] != '.' &&
-         strchr (name, '/') == NULL;
+  return g_path_is_absolute (run_dir) && g_str_equal (parent, base) && g_str_has_suffix (run_dir, name) && name[0] != '.';
 }
 
 static gboolean

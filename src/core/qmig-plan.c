@@ -356,7 +356,8 @@ qmig_plan_make (const QmigMigrateRequest *request,
   plan->source = g_strdup (source_host->name);
   plan->destination = g_strdup (destination->host->name);
   plan->was_running = qmp_run_state_is_live (source->run_state);
-  plan->same_machine = g_strcmp0 (source_host->boot_id, destination->host->boot_id) == 0;
+  /* A boot id that could not be read proves nothing. */
+  plan->same_machine = source_host->boot_id != NULL && g_strcmp0 (source_host->boot_id, destination->host->boot_id) == 0;
   plan->transport = g_strdup (request->transport != NULL ? request->transport : plan->same_machine ? "unix" : "tcp");
   plan->memory_bytes = source->memory_bytes;
   plan->run_dir = g_strdup (destination->run_dir);

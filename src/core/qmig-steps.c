@@ -222,6 +222,7 @@ qmig_steps_plan (const QmigEnv          *env,
   g_autoptr(QmigFactsRequest) request = NULL;
   g_autoptr(QmigFacts) theirs = NULL;
   gint64 asked_us, answered_us;
+  QmigPlan *plan;
 
   if (facts == NULL)
     return NULL;
@@ -232,12 +233,13 @@ qmig_steps_plan (const QmigEnv          *env,
   if (theirs == NULL)
     return NULL;
 
+  plan = qmig_plan_make (entry->request, here, facts, theirs);
   /* One machine has one clock. */
-  if (g_strcmp0 (theirs->host->boot_id, here->boot_id) == 0)
+  if (plan->same_machine)
     *clock = (QmigClockOffset) { 0, 0 };
   else
     *clock = (QmigClockOffset) { theirs->host->time_us - (asked_us + answered_us) / 2, (answered_us - asked_us) / 2 };
-  return qmig_plan_make (entry->request, here, facts, theirs);
+  return plan;
 }
 
 static void

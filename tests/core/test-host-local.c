@@ -285,6 +285,7 @@ test_tcp_port_taken (Fixture *t, gconstpointer data)
   spec->transport = g_strdup ("tcp");
   spec->port = port;
   g_assert_null (qmig_host_prepare (t->host, spec, t->f.wait, &t->error));
+  g_test_message ("%s", t->error->message);
   g_assert_nonnull (strstr (t->error->message, "cannot listen on tcp:127.0.0.1:"));
   g_clear_error (&t->error);
   assert_nothing_left (t);
