@@ -328,7 +328,7 @@ job_done_in_main (gpointer user_data)
 
 /* -- requests --------------------------------------------------------------------- */
 
-/* It becomes a directory's name, and a key. */
+/* It becomes a key here, before the journal and the directories see it. */
 static gboolean
 check_id (const char *id, GError **error)
 {
@@ -341,26 +341,6 @@ check_id (const char *id, GError **error)
   return good;
 }
 
-/* What a source asks for stays where reservations live. */
-static gboolean
-check_spec (Agent *agent, const QmigIncomingSpec *spec, GError **error)
-{
-  g_autofree char *vms = g_build_filename (agent->env.runtime_dir, "vm", NULL);
-  g_autofree char *parent = spec->run_dir != NULL ? g_path_get_dirname (spec->run_dir) : NULL;
-  g_autofree char *base = spec->run_dir != NULL ? g_path_get_basename (spec->run_dir) : NULL;
-
-  if (!check_id (spec->migration, error))
-    return FALSE;
-
-  if (g_strcmp0 (parent, vms) != 0 || base[0] == '.' || spec->argv == NULL || spec->argv[0] == NULL)
-    {
-      g_set_error (error, QMIG_ERROR, QMIG_EXIT_USAGE,
-                   "cannot reserve %s: it needs a command line, and a run directory below '%s'", spec->migration, vms);
-      return FALSE;
-    }
-  return TRUE;
-}
-
 void
 agent_incoming_prepare (AgentRequest *request)
 {
@@ -368,7 +348,7 @@ agent_incoming_prepare (AgentRequest *request)
   g_autoptr(QmigIncomingSpec) spec = agent_request_read (request, &qmig_incoming_spec_type, TRUE, &error);
   AgentIncoming *self;
 
-  if (spec == NULL || !check_spec (request->agent, spec, &error))
+  if (spec == NULL || !check_id (spec->migration, &error))
     {
       agent_request_fail (request, error);
       return;
