@@ -19,6 +19,7 @@
 
 #define SOCKET_PATH_MAX 107
 #define BACKLOG 128
+#define N_WORKERS 16
 
 /* -- directories and locks ---------------------------------------------------- */
 
@@ -424,7 +425,8 @@ agent_server_start (Agent *agent, GError **error)
   if (socket == NULL)
     return FALSE;
 
-  agent->workers = g_thread_pool_new (run_in_worker, agent, 16, FALSE, error);
+  /* Threads of its own, which end with it: shared ones may still be busy with their end at the end of the process. */
+  agent->workers = g_thread_pool_new (run_in_worker, agent, N_WORKERS, TRUE, error);
   if (agent->workers == NULL)
     return FALSE;
 
