@@ -12,6 +12,8 @@
 #define SAMPLE_MS 250         /* QEMU's own numbers move in 100 ms windows */
 #define SETUP_MS 30000        /* from migrate to active */
 #define STALL_MS 30000        /* no byte moved in pre-copy */
+#define HOLD_SAMPLE_MS 100    /* a held migration is paced by what is left */
+#define HOLD_MIN_BANDWIDTH (64 * 1024)
 #define RENEW_MS 5000         /* a quarter of the lease */
 #define DEVICE_MS 10000       /* from migrate-continue to completed; beyond, the destination hangs */
 #define WAY_BACK_LOOK_MS 2000 /* a source that is silent for longer is blocked on its socket */
@@ -337,11 +339,26 @@ set_limits (QmigMigration *self, gint64 downtime_ms, gint64 bandwidth, QmpWait *
   return qmp_migrate_set_parameters (self->source->client, parameters, wait, error);
 }
 
-/* While it is to be held QEMU is given no downtime at all, and so keeps copying while the guest runs. */
+/*
+ * A held migration copies ever more slowly the less is left, so that there is always something left and QEMU never
+ * switches over while the guest writes anything at all.  A downtime limit of 0 would not do: then QEMU does not look for
+ * newly written pages before it stops the guest.
+ */
+static gint64
+hold_bandwidth (QmigMigration *self)
+{
+  gint64 drains_in_two_seconds = MAX (self->left_bytes / 2, HOLD_MIN_BANDWIDTH);
+
+  return self->knobs->bandwidth_bytes_per_s > 0 ? MIN (drains_in_two_seconds, self->knobs->bandwidth_bytes_per_s)
+                                                : drains_in_two_seconds;
+}
+
 static gboolean
 apply_knobs (QmigMigration *self, QmpWait *wait, GError **error)
 {
-  return set_limits (self, qmig_migration_is_hold_wanted (self) ? 0 : self->knobs->downtime_ms, self->knobs->bandwidth_bytes_per_s, wait, error);
+  if (qmig_migration_is_hold_wanted (self))
+    return set_limits (self, 1, hold_bandwidth (self), wait, error);
+  return set_limits (self, self->knobs->downtime_ms, self->knobs->bandwidth_bytes_per_s, wait, error);
 }
 
 static gboolean
@@ -349,6 +366,7 @@ step_tune (QmigMigration *self, QmpWait *wait, GError **error)
 {
   const QmigPlan *plan = self->entry->plan;
 
+  self->left_bytes = plan->memory_bytes / 2; /* much of a guest's memory is zero pages, which no bandwidth limit slows */
   return qmp_migrate_set_capabilities (self->source->client, (const char *const *) plan->capabilities_on, NULL, wait, error) &&
          apply_knobs (self, wait, error);
 }
@@ -473,6 +491,8 @@ take_sample (QmigMigration *self, QmpWait *wait, GError **error)
     return source_is_gone (self) || self->source->guest_ended ? (g_clear_error (error), fail_source_gone (self, error)) : FALSE;
   if (!mind_pause (self, error))
     return FALSE;
+  if (info->ram_remaining_bytes >= 0)
+    self->left_bytes = info->ram_remaining_bytes;
 
   sample = qmig_sampler_take (&self->sampler, info, g_get_monotonic_time ());
   sample->stage = QMIG_STAGE_PRE_COPY;
@@ -572,6 +592,12 @@ judge_precopy (QmigMigration *self, gint64 begun_us, QmpWait *wait, GError **err
 }
 
 static gboolean
+pace_hold (QmigMigration *self, QmpWait *wait, GError **error)
+{
+  return !qmig_migration_is_hold_wanted (self) || apply_knobs (self, wait, error);
+}
+
+static gboolean
 step_precopy (QmigMigration *self, QmpWait *wait, GError **error)
 {
   gint64 begun_us = g_get_monotonic_time ();
@@ -596,7 +622,8 @@ step_precopy (QmigMigration *self, QmpWait *wait, GError **error)
           break;
         }
       renew_lease (self, &renewed_us, wait);
-      if (!take_knobs (self, wait, error) || !news_wait (&news, wait, SAMPLE_MS, error))
+      if (!take_knobs (self, wait, error) || !pace_hold (self, wait, error) ||
+          !news_wait (&news, wait, qmig_migration_is_hold_wanted (self) ? HOLD_SAMPLE_MS : SAMPLE_MS, error))
         return FALSE;
     }
 }

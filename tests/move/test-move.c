@@ -161,7 +161,7 @@ test_held_and_tuned (void)
   rig_start_guest (rig, BUSY, NULL);
   args[2] = rig->beta.uri;
   pending = rig_qmig_begin (rig, &rig->alpha, args);
-  rig_pending_wait_for (pending, "\"pass\":4");
+  rig_pending_wait_for (pending, "\"pass\":3");
 
   tune = rig_qmig (rig, &rig->alpha, "tune", "last", "--downtime", "400ms", "--bandwidth", "500MiB/s", NULL);
   g_assert_cmpint (tune->exit_code, ==, 0);
