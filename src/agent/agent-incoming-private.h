@@ -23,6 +23,7 @@ struct _AgentIncoming
   char *migration;
 
   /* worker */
+  GThread *thread;
   GMainContext *context;
   GAsyncQueue *jobs;
   gint quit;

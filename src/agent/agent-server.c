@@ -19,7 +19,7 @@
 
 #define SOCKET_PATH_MAX 107
 #define BACKLOG 128
-#define N_WORKERS 16
+#define WORKERS_MAX 16
 
 /* -- directories and locks ---------------------------------------------------- */
 
@@ -230,37 +230,57 @@ on_started (SoupServer *server, SoupServerMessage *message, gpointer user_data)
 typedef struct
 {
   AgentRequest *request;
+  GThread *thread;
   JsonObject *answer;
   GError *error;
 } Done;
+
+static void start_worker (AgentRequest *request);
 
 static gboolean
 answer_in_main (gpointer user_data)
 {
   Done *done = user_data;
+  Agent *agent = done->request->agent;
+  AgentRequest *next;
 
+  g_thread_join (done->thread);
   if (done->answer != NULL)
     agent_request_reply (done->request, done->answer);
   else
     agent_request_fail (done->request, done->error);
   g_free (done);
+
+  agent->n_workers--;
+  agent->n_blocking--;
+  next = g_queue_pop_head (&agent->waiting);
+  if (next != NULL)
+    start_worker (next);
   return G_SOURCE_REMOVE;
 }
 
-static void
-run_in_worker (gpointer data, gpointer user_data)
+static gpointer
+run_in_worker (gpointer user_data)
 {
-  AgentRequest *request = data;
-  Agent *agent = user_data;
-  GMainContext *context = g_main_context_new ();
+  AgentRequest *request = user_data;
+  g_autoptr(GMainContext) context = g_main_context_new ();
   Done *done = g_new0 (Done, 1);
 
   done->request = request;
+  done->thread = g_thread_self ();
   g_main_context_push_thread_default (context);
   done->answer = request->route->run (request, &done->error);
   g_main_context_pop_thread_default (context);
-  g_main_context_unref (context);
-  g_main_context_invoke (agent->context, answer_in_main, done);
+  g_main_context_invoke (request->agent->context, answer_in_main, done);
+  return NULL;
+}
+
+static void
+start_worker (AgentRequest *request)
+{
+  request->agent->n_workers++;
+  request->agent->n_blocking++;
+  g_thread_new ("request", run_in_worker, request);
 }
 
 static void
@@ -278,7 +298,10 @@ dispatch (AgentRequest *request)
 
   if (route->blocks)
     {
-      g_thread_pool_push (request->agent->workers, request, NULL);
+      if (request->agent->n_blocking < WORKERS_MAX)
+        start_worker (request);
+      else
+        g_queue_push_tail (&request->agent->waiting, request);
       return;
     }
 
@@ -423,11 +446,6 @@ agent_server_start (Agent *agent, GError **error)
   g_autoptr(GSocket) socket = open_socket (agent, error);
 
   if (socket == NULL)
-    return FALSE;
-
-  /* Threads of its own, which end with it: shared ones may still be busy with their end at the end of the process. */
-  agent->workers = g_thread_pool_new (run_in_worker, agent, N_WORKERS, TRUE, error);
-  if (agent->workers == NULL)
     return FALSE;
 
   /* Raw paths: what is escaped in a segment must not become a slash before the table has seen it. */
