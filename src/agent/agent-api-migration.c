@@ -6,6 +6,7 @@
 
 #include <string.h>
 
+#include "agent-log.h"
 #include "client.h"
 
 #define CHECK_MS 60000
@@ -243,9 +244,9 @@ agent_post_migration (AgentRequest *request, GError **error)
   migration = qmig_migration_start (&agent->env, body, agent_migrations_observe, agent, &existing, error);
   if (migration != NULL)
     {
-      g_message ("migration %s: '%s' is to move to %s%s%s", qmig_migration_get_id (migration), body->vm,
-                 body->destination, body->reason != NULL ? ", because: " : "",
-                 body->reason != NULL ? body->reason : "");
+      agent_log_migration (qmig_migration_get_id (migration), "migration %s: '%s' is to move to %s%s%s",
+                           qmig_migration_get_id (migration), body->vm, body->destination,
+                           body->reason != NULL ? ", because: " : "", body->reason != NULL ? body->reason : "");
       agent_migrations_add (agent, migration);
       request->status = SOUP_STATUS_CREATED;
       info = qmig_migration_get_info (migration);
@@ -324,7 +325,7 @@ recover (AgentRequest *request, const QmigAction *action, GError **error)
   migration = qmig_migration_recover (&agent->env, id, action->assume, agent_migrations_observe, agent, error);
   if (migration != NULL)
     {
-      g_message ("migration %s is taken up again", id);
+      agent_log_migration (id, "migration %s is taken up again", id);
       agent_migrations_add (agent, migration);
     }
   return migration;

@@ -6,6 +6,7 @@
 
 #include <string.h>
 
+#include "agent-log.h"
 #include "qmp-error.h"
 
 #define POLL_DEFAULT_MS 20000
@@ -204,8 +205,10 @@ lease_over (gpointer user_data)
       return G_SOURCE_REMOVE;
     }
 
-  g_message ("reservation %s: the source has been silent for %" G_GINT64_FORMAT " ms; its destination is ended",
-             self->migration, self->lease.length_ms);
+  agent_log_migration (self->migration,
+                       "reservation %s: the source has been silent for %" G_GINT64_FORMAT
+                       " ms; its destination is ended",
+                       self->migration, self->lease.length_ms);
   hand_over (self, "abort", NULL, -1, NULL);
   return G_SOURCE_REMOVE;
 }
@@ -406,14 +409,14 @@ agent_incoming_act (AgentRequest *request)
 }
 
 void
-agent_incoming_resume (Agent *agent, const QmigReservation *reservation, gboolean alive)
+agent_incoming_resume (Agent *agent, const QmigReservation *reservation, const char *action)
 {
   AgentIncoming *self = lookup_or_new (agent, reservation->spec->migration);
 
   agent_lease_start (&self->lease, reservation->spec->lease_ms, g_get_monotonic_time ());
   if (reservation->held)
     agent_lease_hold (&self->lease);
-  hand_over (self, alive ? "query" : "abort", NULL, -1, NULL);
+  hand_over (self, action, NULL, -1, NULL);
 }
 
 /* -- for others --------------------------------------------------------------------- */

@@ -145,23 +145,31 @@ count_chunk (SoupServerMessage *message, GBytes *chunk, gpointer user_data)
 }
 
 static gboolean
+refuse_peer (SoupServerMessage *message, AgentNeed need)
+{
+  AgentPeer peer = get_peer (message);
+  g_autofree char *denied = agent_auth_refuse (&peer, getuid (), need);
+
+  if (denied != NULL)
+    refuse (message, SOUP_STATUS_FORBIDDEN, QMIG_EXIT_DENIED, "%s", denied);
+  return denied != NULL;
+}
+
+static gboolean
 refuse_head (SoupServerMessage *message, const char *path)
 {
   SoupMessageHeaders *headers = soup_server_message_get_request_headers (message);
   const char *query = g_uri_get_query (soup_server_message_get_uri (message));
-  AgentPeer peer = get_peer (message);
-  g_autofree char *denied = agent_auth_refuse (&peer, getuid (), AGENT_NEED_READ);
+  gboolean denied = refuse_peer (message, AGENT_NEED_READ);
 
-  if (denied != NULL)
-    refuse (message, SOUP_STATUS_FORBIDDEN, QMIG_EXIT_DENIED, "%s", denied);
-  else if (strlen (path) + (query != NULL ? strlen (query) : 0) > AGENT_TARGET_MAX_BYTES)
+  if (!denied && strlen (path) + (query != NULL ? strlen (query) : 0) > AGENT_TARGET_MAX_BYTES)
     refuse (message, SOUP_STATUS_REQUEST_URI_TOO_LONG, QMIG_EXIT_USAGE, "the path has more than %u bytes",
             AGENT_TARGET_MAX_BYTES);
-  else if (soup_message_headers_get_encoding (headers) == SOUP_ENCODING_CONTENT_LENGTH
+  else if (!denied && soup_message_headers_get_encoding (headers) == SOUP_ENCODING_CONTENT_LENGTH
            && soup_message_headers_get_content_length (headers) > (goffset) AGENT_BODY_MAX_BYTES)
     refuse (message, SOUP_STATUS_REQUEST_ENTITY_TOO_LARGE, QMIG_EXIT_USAGE, "the body has more than %u bytes",
             AGENT_BODY_MAX_BYTES);
-  else
+  else if (!denied)
     return FALSE;
 
   /* libsoup reads the body all the same; it is worth no memory. */
@@ -369,6 +377,13 @@ on_request (SoupServer *server, SoupServerMessage *message, const char *path, GH
   if (route == NULL)
     {
       refuse (message, SOUP_STATUS_NOT_FOUND, QMIG_EXIT_NOT_FOUND, "this agent has no %s", path);
+      return;
+    }
+
+  if (refuse_peer (message, route->need))
+    {
+      g_free (params[0]);
+      g_free (params[1]);
       return;
     }
 
