@@ -170,7 +170,7 @@ join_lines (char *text)
       *c = ' ';
   lines = g_strsplit (text, "\n", -1);
   for (guint i = 0; lines[i] != NULL; i++)
-    if (g_strstrip (lines[i])[0] != '\0')
+    if (g_strstrip (lines[i])[0] != '\0' && strstr (lines[i], ": warning: ") == NULL)
       g_string_append_printf (joined, "%s%s", joined->len > 0 ? "; " : "", lines[i]);
 
   return g_string_free (joined, FALSE);
