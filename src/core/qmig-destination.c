@@ -80,10 +80,22 @@ reachable_uri (const char *uri)
   return g_strdup (uri);
 }
 
+/* What failed is in the answer, why is often only on stderr.  (transfer full) (nullable) */
+static char *
+full_reason (QmigDestination *self, const QmpMigrationInfo *info)
+{
+  g_autofree char *tail = info->status == QMP_MIGRATION_STATUS_FAILED ? qmig_launcher_log_tail (self->run_dir) : g_strdup ("");
+
+  if (tail[0] == '\0')
+    return g_strdup (info->error_desc);
+  return info->error_desc ? g_strdup_printf ("%s; %s", info->error_desc, tail) : g_steal_pointer (&tail);
+}
+
 static void
 apply (QmigDestination *self, guint64 look, QmpRunState run_state, const char *run_text, const QmpMigrationInfo *info)
 {
   QmigIncoming *state = self->state;
+  g_autofree char *reason = full_reason (self, info);
   QmigIncomingPhase phase;
   gboolean changed = FALSE;
 
@@ -99,7 +111,7 @@ apply (QmigDestination *self, guint64 look, QmpRunState run_state, const char *r
   phase = derive_phase (self, run_state, info);
   changed |= set_text (&state->run_state, run_text);
   changed |= set_text (&state->status, info->status_text);
-  changed |= set_text (&state->error, info->error_desc);
+  changed |= set_text (&state->error, reason);
   if (changed || state->phase != (int) phase)
     {
       state->phase = phase;

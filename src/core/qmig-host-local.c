@@ -75,20 +75,13 @@ unknown_migration (const char *migration)
 
 /* -- taking a destination up -------------------------------------------------- */
 
-/* Started, but the journal did not get to know its pid: the path of its monitor tells it. */
+/* Started, but the journal did not get to know its pid: its monitor's argument tells it, be it QEMU or still a wrapper. */
 static QmigProcess *
 find_unrecorded (const QmigIncomingSpec *spec)
 {
-  g_autoptr(GPtrArray) qemus = qmig_process_list_qemus ();
-
-  for (guint i = 0; i < qemus->len; i++)
-    {
-      const QmigProcess *process = g_ptr_array_index (qemus, i);
-      g_autoptr(QmigCmdlineInfo) info = qmig_cmdline_inspect ((const char *const *) process->argv, process->cwd);
-
-      if (g_strcmp0 (info->qmig_qmp_path, spec->qmp) == 0)
-        return g_ptr_array_steal_index (qemus, i);
-    }
+  for (guint i = 0; spec->argv != NULL && spec->argv[i] != NULL; i++)
+    if (g_str_has_prefix (spec->argv[i], "socket,id=" QMIG_MONITOR_ID ","))
+      return qmig_process_find_leader (spec->argv[i]);
   return NULL;
 }
 

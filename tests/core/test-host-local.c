@@ -859,12 +859,14 @@ test_facts_source (Fixture *t, gconstpointer data)
   g_autoptr(QmigHostInfo) here = qmig_env_host_info (&t->f.env);
   g_autoptr(QmigFacts) mine = NULL;
   g_autoptr(QmigFacts) stranger = NULL;
+  g_autoptr(QmigProcess) source = NULL;
 
   if (!host_fixture_need_qemu (&t->f))
     return;
   host_fixture_start_source (&t->f, NULL);
+  source = qmig_process_read (t->f.source_pid, &t->error);
   request->vm_name = g_strdup ("vm");
-  request->qemu_binary = g_strdup (t->f.qemu);
+  request->qemu_binary = g_strdup (source->exe);
   request->machine = g_strdup ("known-by-construction");
   request->source_pid = t->f.source_pid;
   request->boot_id = g_strdup (here->boot_id);
