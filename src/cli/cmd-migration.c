@@ -219,9 +219,9 @@ cmd_migration_wait (Cli *cli, GError **error)
     return QMIG_EXIT_ERROR;
   follow = cli_follow_new (cli, CLI_INTERRUPT_DETACHES);
   if (stage == NULL || strcmp (stage, "end") == 0)
-    return cli_follow_to_end (follow, info->id, info->vm, 0, error);
+    return cli_follow_to_end (follow, info->id, info->vm, 0, info->last_seq, error);
 
-  if (!cli_follow_run (follow, info->id, 0, stage, &result, &cause))
+  if (!cli_follow_run (follow, info->id, 0, info->last_seq, stage, &result, &cause))
     {
       cli_follow_close_stream (cli, info->id, cause);
       g_propagate_error (error, g_steal_pointer (&cause));

@@ -24,6 +24,7 @@ struct _QmigMigration
   char *id;
   char *assume; /* recovery: the operator's word (nullable) */
   gboolean recovering;
+  gboolean told_before; /* recovery: the destination may have been told to run already */
   QmigMigrationObserver observer;
   gpointer user_data;
   GMainContext *context;
@@ -54,6 +55,25 @@ struct _QmigMigration
   QmigResult *result;
 };
 
+/* How long is waited for what (qmig-steps.c).  Variable for the tests alone, which cannot wait as long. */
+typedef struct
+{
+  gint64 step_percent; /* of the seconds in the table of steps */
+  gint64 attach_ms;    /* the source's monitor */
+  gint64 reply_ms;     /* QEMU's main loop is held for bitmap syncs and drains */
+  gint64 account_ms;   /* what either side can say about a failure */
+  gint64 setup_ms;     /* from migrate to active */
+  gint64 stall_ms;     /* no byte moved in pre-copy */
+  gint64 renew_ms;     /* a quarter of the lease */
+  gint64 device_ms;    /* from migrate-continue to completed; beyond, the destination hangs */
+  gint64 way_back_ms;  /* one undo */
+  gint64 look_back_ms; /* a source that is silent for longer is blocked on its socket */
+  gint64 abort_ms;     /* the destination's host, once */
+  gint64 recover_ms;   /* a host that was restarted together with us needs a moment */
+} QmigLimits;
+
+extern QmigLimits qmig_limits;
+
 /* -- what the thread tells the world (qmig-migration.c) -------------------- */
 
 /* @data: (transfer full).  Journalled, then given to the observer. */
@@ -69,5 +89,9 @@ gboolean qmig_migration_is_hold_wanted (QmigMigration *self);
 QmigKnobs *qmig_migration_take_knobs (QmigMigration *self);
 /* Arms the deadline anew, counted from the start of the migration. */
 void qmig_migration_arm_deadline (QmigMigration *self, gint64 deadline_ms);
+
+/* qmig_migration_start() once the VM is found.  @entry: (transfer full) */
+QmigMigration *qmig_migration_start_entry (const QmigEnv *env, QmigJournalEntry *entry, QmigMigrationObserver observer,
+                                           gpointer user_data, char **existing, GError **error);
 
 G_END_DECLS

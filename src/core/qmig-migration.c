@@ -8,8 +8,6 @@
 #include "qmig-steps.h"
 #include "qmp-error.h"
 
-#define WAY_BACK_SECONDS 60
-
 G_DEFINE_FINAL_TYPE (QmigMigration, qmig_migration, G_TYPE_OBJECT)
 
 /* -- what the thread tells the world ---------------------------------------- */
@@ -294,7 +292,7 @@ run_steps (QmigMigration *self, gsize first, gsize *failed, GError **error)
     {
       const QmigStep *step = &qmig_steps[i];
       g_autoptr(QmpWait) wait = qmp_wait_new (step->one_way ? NULL : self->cancellable, step->name,
-                                              step->seconds < 0 ? -1 : step->seconds * G_GINT64_CONSTANT (1000));
+                                              step->seconds < 0 ? -1 : step->seconds * 10 * qmig_limits.step_percent);
 
       *failed = i;
       if (!begin_step (self, step, error))
@@ -310,6 +308,35 @@ run_steps (QmigMigration *self, gsize first, gsize *failed, GError **error)
   return TRUE;
 }
 
+/* What cannot be tidied up on the other side or in QEMU's parameters endangers nobody; a source that is not back does. */
+static gboolean
+brings_source_back (const QmigStep *step)
+{
+  return qmig_step_index (step->name) >= qmig_step_index ("precopy");
+}
+
+static void
+begin_undo (QmigMigration *self, const char *name)
+{
+  g_autoptr(GError) error = NULL;
+
+  set_step (self, name);
+  if (!qmig_journal_begin (self->journal, self->id, name, FALSE, &error))
+    qmig_migration_log (self, "%s is not in the journal: %s", name, error->message);
+  qmig_fault_point ("before", name);
+}
+
+/* Without the source the destination may be all there is of the VM. */
+static gboolean
+must_be_kept (QmigMigration *self, const QmigStep *step, const GError *not_back, QmpWait *wait)
+{
+  if (not_back == NULL || !g_str_equal (step->name, "prepare") || !qmig_steps_destination_may_hold_vm (self, wait))
+    return FALSE;
+  self->leftover = TRUE;
+  qmig_migration_log (self, "the source is not back: what the destination has is kept");
+  return TRUE;
+}
+
 /* Upward from the failed step, whatever fails on the way; the user's cancel no longer matters. */
 static gboolean
 roll_back (QmigMigration *self, gsize failed, GError **error)
@@ -320,24 +347,20 @@ roll_back (QmigMigration *self, gsize failed, GError **error)
     {
       const QmigStep *step = &qmig_steps[i];
       g_autofree char *name = g_strconcat ("undo-", step->name, NULL);
-      g_autoptr(QmpWait) wait = qmp_wait_new (NULL, name, WAY_BACK_SECONDS * 1000);
+      g_autoptr(QmpWait) wait = qmp_wait_new (NULL, name, qmig_limits.way_back_ms);
       g_autoptr(GError) cause = NULL;
 
-      if (step->undo == NULL)
+      if (step->undo == NULL || must_be_kept (self, step, first, wait))
         continue;
-      set_step (self, name);
-      if (!qmig_journal_begin (self->journal, self->id, name, FALSE, &cause))
-        qmig_migration_log (self, "%s is not in the journal: %s", name, cause->message);
-      g_clear_error (&cause);
-      qmig_fault_point ("before", name);
+      begin_undo (self, name);
       if (!step->undo (self, wait, &cause))
         {
           qmig_migration_log (self, "%s: %s", name, cause->message);
-          /* What cannot be tidied up on the other side endangers nobody; a source that is not back does. */
-          if (first == NULL && step->undo != qmig_steps[qmig_step_index ("prepare")].undo &&
-              step->undo != qmig_steps[qmig_step_index ("tune")].undo)
+          if (first == NULL && brings_source_back (step))
             first = g_steal_pointer (&cause);
         }
+      else if (brings_source_back (step))
+        g_clear_error (&first); /* another try of the same */
     }
   if (first == NULL)
     return TRUE;
@@ -411,11 +434,12 @@ end_rolled_back (QmigMigration *self, gsize failed, const GError *cause)
 {
   g_autofree char *next = self->leftover
     ? g_strdup_printf ("a stopped copy may be left on the destination's host: `qmig recover %s` ends it when that host answers", self->id) : NULL;
-  gboolean untouched = failed <= (gsize) qmig_step_index ("check");
+  gboolean untouched = failed <= (gsize) qmig_step_index ("check") ||
+                       (failed == (gsize) qmig_step_index ("prepare") && g_error_matches (cause, QMIG_ERROR, QMIG_EXIT_REFUSED));
 
   if (g_error_matches (cause, G_IO_ERROR, G_IO_ERROR_CANCELLED))
     set_end (self->result, QMIG_OUTCOME_CANCELLED, QMIG_EXIT_CANCELLED, QMIG_LOCATION_SOURCE, next);
-  else if (untouched || g_error_matches (cause, QMIG_ERROR, QMIG_EXIT_REFUSED))
+  else if (untouched && !g_error_matches (cause, QMIG_ERROR, QMIG_EXIT_ROLLED_BACK))
     set_end (self->result, QMIG_OUTCOME_REFUSED, qmig_error_get_exit (cause), QMIG_LOCATION_SOURCE, next);
   else
     set_end (self->result, QMIG_OUTCOME_ROLLED_BACK, QMIG_EXIT_ROLLED_BACK, QMIG_LOCATION_SOURCE, next);
@@ -439,7 +463,11 @@ end_failed (QmigMigration *self, gsize failed, const GError *cause, const GError
                                               : !qmig_process_is_alive (self->entry->source_pid, self->entry->source_start_time);
 
   set_error_text (self, cause);
-  if (source_gone && self->source != NULL && self->source->guest_ended)
+  if (source_gone && failed <= (gsize) qmig_step_index ("check"))
+    set_end (self->result, QMIG_OUTCOME_REFUSED, QMIG_EXIT_NOT_FOUND, QMIG_LOCATION_NONE, "its QEMU ended before anything was begun");
+  else if (source_gone && self->leftover)
+    end_in_doubt (self, QMIG_LOCATION_UNKNOWN);
+  else if (source_gone && self->source != NULL && self->source->guest_ended)
     set_end (self->result, QMIG_OUTCOME_GUEST_ENDED, QMIG_EXIT_ERROR, QMIG_LOCATION_NONE, "the guest ended by itself: nothing is to be repaired");
   else if (source_gone)
     end_in_doubt (self, QMIG_LOCATION_NONE);
@@ -504,13 +532,11 @@ conclude (QmigMigration *self)
 
 /* -- the thread ------------------------------------------------------------------------ */
 
-/* After an error: whether the destination may run, or the way back is open. */
+/* After an error: once the intent is written, only a certain refusal of the commit leaves the way back open. */
 static gboolean
-is_beyond_return (const QmigStep *step, const GError *cause)
+is_beyond_return (QmigMigration *self, const QmigStep *step, const GError *cause)
 {
-  if (!step->one_way || g_error_matches (cause, G_IO_ERROR, G_IO_ERROR_CANCELLED))
-    return FALSE;
-  return step->undo == NULL || g_error_matches (cause, QMIG_ERROR, QMIG_EXIT_ATTENTION);
+  return self->entry->commit_intent && (step->undo == NULL || !g_error_matches (cause, QMIG_ERROR, QMIG_EXIT_REFUSED));
 }
 
 static void
@@ -532,7 +558,7 @@ run_from (QmigMigration *self, gsize first)
 
   if (run_steps (self, first, &failed, &cause))
     end_completed (self, NULL);
-  else if (!is_beyond_return (&qmig_steps[failed], cause))
+  else if (!is_beyond_return (self, &qmig_steps[failed], cause))
     go_back_from (self, failed, cause);
   else if (failed > (gsize) qmig_step_index ("commit") && (self->source == NULL || qmig_instance_is_gone (self->source)))
     end_completed (self, cause);
@@ -728,24 +754,18 @@ new_entry (const QmigEnv *env, const QmigMigrateRequest *request, GError **error
 }
 
 QmigMigration *
-qmig_migration_start (const QmigEnv            *env,
-                      const QmigMigrateRequest *request,
-                      QmigMigrationObserver     observer,
-                      gpointer                  user_data,
-                      char                    **existing,
-                      GError                  **error)
+qmig_migration_start_entry (const QmigEnv         *env,
+                            QmigJournalEntry      *entry,
+                            QmigMigrationObserver  observer,
+                            gpointer               user_data,
+                            char                 **existing,
+                            GError               **error)
 {
-  g_autoptr(QmigJournalEntry) entry = NULL;
-  g_autoptr(QmigJournal) journal = NULL;
+  g_autoptr(QmigJournalEntry) owned = entry;
+  g_autoptr(QmigJournal) journal = qmig_journal_open (env->state_dir, error);
   g_autofree char *known = NULL;
   QmigMigration *self;
 
-  if (request->knobs != NULL && !knobs_are_sane (request->knobs, error))
-    return NULL;
-  entry = new_entry (env, request, error);
-  if (entry == NULL)
-    return NULL;
-  journal = qmig_journal_open (env->state_dir, error);
   if (journal == NULL || !qmig_journal_create (journal, entry, &known, error))
     return NULL;
   if (known != NULL)
@@ -755,9 +775,25 @@ qmig_migration_start (const QmigEnv            *env,
       return NULL;
     }
 
-  self = migration_new (env, g_steal_pointer (&journal), g_steal_pointer (&entry), observer, user_data);
+  self = migration_new (env, g_steal_pointer (&journal), g_steal_pointer (&owned), observer, user_data);
   start_thread (self);
   return self;
+}
+
+QmigMigration *
+qmig_migration_start (const QmigEnv            *env,
+                      const QmigMigrateRequest *request,
+                      QmigMigrationObserver     observer,
+                      gpointer                  user_data,
+                      char                    **existing,
+                      GError                  **error)
+{
+  QmigJournalEntry *entry;
+
+  if (request->knobs != NULL && !knobs_are_sane (request->knobs, error))
+    return NULL;
+  entry = new_entry (env, request, error);
+  return entry != NULL ? qmig_migration_start_entry (env, entry, observer, user_data, existing, error) : NULL;
 }
 
 QmigMigration *
@@ -780,7 +816,7 @@ qmig_migration_recover (const QmigEnv          *env,
 
   self = migration_new (env, g_steal_pointer (&journal), entry, observer, user_data);
   self->recovering = TRUE;
-  self->point_of_no_return = entry->commit_intent;
+  self->point_of_no_return = self->told_before = entry->commit_intent;
   self->assume = g_strdup (assume);
   self->info->step = g_strdup (entry->step);
   start_thread (self);

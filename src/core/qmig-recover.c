@@ -4,9 +4,6 @@
 #include "qmig-steps.h"
 #include "qmp-error.h"
 
-/* A host that was restarted together with us needs a moment. */
-#define LOOK_MS 30000
-
 static QmigRecoverDecision
 go_on (const char *step)
 {
@@ -25,12 +22,29 @@ attention (const char *why)
   return (QmigRecoverDecision) { QMIG_RECOVER_ATTENTION, NULL, why };
 }
 
+static gboolean
+is_going_back (const QmigRecoverFacts *f)
+{
+  return g_str_has_prefix (f->step, "undo-");
+}
+
+static gboolean
+is_assumed (const QmigRecoverFacts *f, const char *side)
+{
+  return g_strcmp0 (f->assume, side) == 0;
+}
+
+/* All was sent, and it will not run again but by a `cont`. */
+static gboolean
+source_has_handed_over (const QmigRecoverFacts *f)
+{
+  return f->source_status == QMP_MIGRATION_STATUS_COMPLETED && f->source_state == QMP_RUN_STATE_POSTMIGRATE;
+}
+
 /* The commit intent is on disk: the destination may have been told to run. */
 static QmigRecoverDecision
 decide_after_intent (const QmigRecoverFacts *f)
 {
-  gboolean going_back = g_str_has_prefix (f->step, "undo-");
-
   if (f->destination_silent)
     return attention ("the destination was told to run and its host does not answer");
 
@@ -41,8 +55,13 @@ decide_after_intent (const QmigRecoverFacts *f)
       return go_on ("release");
 
     case QMIG_INCOMING_LOADED:
-      /* It never ran: paused after loading is where only our `cont` leads out of. */
-      return going_back && !f->source_gone ? roll_back ("commit") : go_on ("commit");
+      /* Paused after loading is where only our `cont` leads out of: it never ran. */
+      if (is_going_back (f) && !f->source_gone)
+        return roll_back ("commit");
+      if (f->source_gone || source_has_handed_over (f))
+        return go_on ("commit");
+      /* Somebody continued the source: the destination must not be. */
+      return is_assumed (f, "source") ? roll_back ("commit") : attention ("the source left the migration by another hand");
 
     case QMIG_INCOMING_LAUNCHING:
     case QMIG_INCOMING_READY:
@@ -50,14 +69,31 @@ decide_after_intent (const QmigRecoverFacts *f)
       return attention ("the destination was told to run, but is not loaded");
 
     case QMIG_INCOMING_GONE:
-      if (g_strcmp0 (f->step, "release") == 0 && f->source_gone)
-        return go_on ("release");
+      if (f->source_gone && g_str_equal (f->step, "release"))
+        return go_on ("release"); /* released: its host keeps no account of it any more */
       /* On the way back the destination was ended by us, after it surely had not run. */
-      if ((going_back || g_strcmp0 (f->assume, "source") == 0) && !f->source_gone)
+      if (!f->source_gone && (is_going_back (f) || is_assumed (f, "source")))
         return roll_back ("commit");
+      if (is_assumed (f, "destination"))
+        return go_on ("release");
       return attention ("the destination is gone and may have run before");
     }
   return attention ("the destination is in an unknown state");
+}
+
+static QmigRecoverDecision
+decide_without_source (const QmigRecoverFacts *f)
+{
+  if (f->destination_silent)
+    return attention ("the source is gone and the destination's host does not answer");
+  if (f->destination == QMIG_INCOMING_COMMITTED)
+    return go_on ("release"); /* by another hand, but it runs, and alone */
+  if (f->destination != QMIG_INCOMING_LOADED)
+    return roll_back ("switchover"); /* ends what is left of the destination; the VM is lost, as after a crash */
+  /* The only copy; but a source that we sent back may have run on, and written to its disks, after this copy was made. */
+  if (is_going_back (f) && !is_assumed (f, "destination"))
+    return attention ("the source is gone and may have run on after the destination's copy was made");
+  return go_on ("commit");
 }
 
 /* Nobody told the destination to run. */
@@ -68,18 +104,12 @@ decide_before_intent (const QmigRecoverFacts *f)
   gboolean listening = !f->destination_silent && f->destination == QMIG_INCOMING_LISTENING;
 
   if (f->source_gone)
-    {
-      if (loaded)
-        return go_on ("commit"); /* the only copy */
-      if (f->destination_silent)
-        return attention ("the source is gone and the destination's host does not answer");
-      return roll_back ("switchover"); /* ends what is left of the destination; the VM is lost, as after a crash */
-    }
+    return decide_without_source (f);
   if (!f->destination_silent && f->destination == QMIG_INCOMING_COMMITTED)
-    return attention ("the destination runs although it was never told to");
-  if (g_str_has_prefix (f->step, "undo-"))
+    return is_assumed (f, "destination") ? go_on ("release") : attention ("the destination runs although it was never told to");
+  if (is_going_back (f))
     return roll_back ("switchover");
-  if (f->source_status == QMP_MIGRATION_STATUS_COMPLETED && f->source_state == QMP_RUN_STATE_POSTMIGRATE)
+  if (source_has_handed_over (f))
     return loaded || listening ? go_on ("switchover") : roll_back ("switchover");
   if (qmp_migration_status_is_in_progress (f->source_status) && qmig_step_index (f->step) >= qmig_step_index ("precopy") && (loaded || listening))
     return go_on ("precopy");
@@ -89,12 +119,7 @@ decide_before_intent (const QmigRecoverFacts *f)
 QmigRecoverDecision
 qmig_recover_decide (const QmigRecoverFacts *facts)
 {
-  QmigRecoverDecision decision = facts->commit_intent ? decide_after_intent (facts) : decide_before_intent (facts);
-
-  if (decision.action == QMIG_RECOVER_ATTENTION && facts->commit_intent && g_strcmp0 (facts->assume, "destination") == 0 &&
-      !facts->destination_silent)
-    return go_on ("release");
-  return decision;
+  return facts->commit_intent ? decide_after_intent (facts) : decide_before_intent (facts);
 }
 
 static gboolean
@@ -103,7 +128,7 @@ ask_destination (QmigMigration *self, QmigRecoverFacts *facts, QmpWait *wait)
   while (TRUE)
     {
       g_autoptr(GError) silent = NULL;
-      g_autoptr(QmpWait) once = qmp_wait_new_within (wait, "the destination's host", 5000);
+      g_autoptr(QmpWait) once = qmp_wait_new_within (wait, "the destination's host", qmig_limits.abort_ms);
       g_autoptr(QmigIncoming) incoming = qmig_host_query (self->host, self->id, once, &silent);
 
       if (incoming != NULL)
@@ -119,6 +144,15 @@ ask_destination (QmigMigration *self, QmigRecoverFacts *facts, QmpWait *wait)
     }
 }
 
+/* Whoever has not loaded all holds nothing that the source lacks; whoever has blocks nobody. */
+static gboolean
+destination_may_block (QmigMigration *self, QmpWait *wait)
+{
+  g_autoptr(QmigIncoming) incoming = qmig_host_query (self->host, self->id, wait, NULL);
+
+  return incoming != NULL && incoming->phase != QMIG_INCOMING_LOADED && incoming->phase != QMIG_INCOMING_COMMITTED;
+}
+
 /* A main loop that is blocked by a switchover does not even negotiate: the end of the destination, which was never told
  * to run, frees it. */
 static gboolean
@@ -129,7 +163,8 @@ attach_to_blocked (QmigMigration *self, QmpWait *wait, GError **error)
 
   if (qmig_steps_attach (self, TRUE, wait, &silent))
     return TRUE;
-  if (self->host == NULL || self->entry->commit_intent || !g_error_matches (silent, QMP_ERROR, QMP_ERROR_TIMEOUT))
+  if (self->host == NULL || self->entry->commit_intent || !g_error_matches (silent, QMP_ERROR, QMP_ERROR_TIMEOUT) ||
+      !destination_may_block (self, wait))
     {
       g_propagate_error (error, g_steal_pointer (&silent));
       return FALSE;
@@ -161,7 +196,7 @@ qmig_recover_look (QmigMigration *self, QmigRecoverDecision *decision, GError **
     .commit_intent = self->entry->commit_intent,
     .assume = self->assume,
   };
-  g_autoptr(QmpWait) wait = qmp_wait_new (NULL, "both sides", LOOK_MS);
+  g_autoptr(QmpWait) wait = qmp_wait_new (NULL, "both sides", qmig_limits.recover_ms);
   int step = qmig_step_index (facts.step);
 
   if (!look_at_source (self, &facts, wait, error))

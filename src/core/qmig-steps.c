@@ -1,23 +1,32 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "qmig-steps.h"
 
+#include <sys/wait.h>
+
 #include "json-strict.h"
 #include "qmig-launcher.h"
 #include "qmig-plan.h"
 #include "qmp-commands.h"
 #include "qmp-error.h"
 
-#define ATTACH_MS 5000
-#define REPLY_MS 10000        /* QEMU's main loop is held for bitmap syncs and drains */
-#define SAMPLE_MS 250         /* QEMU's own numbers move in 100 ms windows */
-#define SETUP_MS 30000        /* from migrate to active */
-#define STALL_MS 30000        /* no byte moved in pre-copy */
-#define HOLD_SAMPLE_MS 100    /* a held migration is paced by what is left */
+#define SAMPLE_MS 250      /* QEMU's own numbers move in 100 ms windows */
+#define HOLD_SAMPLE_MS 100 /* a held migration is paced by what is left */
 #define HOLD_MIN_BANDWIDTH (64 * 1024)
-#define RENEW_MS 5000         /* a quarter of the lease */
-#define DEVICE_MS 10000       /* from migrate-continue to completed; beyond, the destination hangs */
-#define WAY_BACK_LOOK_MS 2000 /* a source that is silent for longer is blocked on its socket */
-#define ABORT_MS 5000
+
+QmigLimits qmig_limits = {
+  .step_percent = 100,
+  .attach_ms = 5000,
+  .reply_ms = 10000,
+  .account_ms = 1000,
+  .setup_ms = 30000,
+  .stall_ms = 30000,
+  .renew_ms = 5000,
+  .device_ms = 10000,
+  .way_back_ms = 60000,
+  .look_back_ms = 2000,
+  .abort_ms = 5000,
+  .recover_ms = 30000,
+};
 
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wmissing-prototypes"
@@ -111,10 +120,33 @@ destination_is_loaded (QmigMigration *self)
   return incoming != NULL && (incoming->phase == QMIG_INCOMING_LOADED || incoming->phase == QMIG_INCOMING_COMMITTED);
 }
 
+gboolean
+qmig_steps_destination_may_hold_vm (QmigMigration *self, QmpWait *wait)
+{
+  g_autoptr(QmpWait) once = qmp_wait_new_within (wait, "the destination's host", qmig_limits.abort_ms);
+  g_autoptr(QmigIncoming) incoming = self->host != NULL ? qmig_host_query (self->host, self->id, once, NULL) : NULL;
+
+  return incoming == NULL || incoming->phase == QMIG_INCOMING_LOADED || incoming->phase == QMIG_INCOMING_COMMITTED;
+}
+
 static gboolean
 source_is_gone (QmigMigration *self)
 {
   return self->source == NULL || qmig_instance_is_gone (self->source);
+}
+
+static void
+append_end_of_destination (QmigMigration *self, GString *why, const QmigIncoming *incoming)
+{
+  int status = (int) incoming->exit_status;
+
+  g_string_append_printf (why, "%sthe destination QEMU on '%s' ", why->len > 0 ? "; " : ": ", qmig_host_get_name (self->host));
+  if (incoming->exit_status == QMIG_UNSET)
+    g_string_append (why, "is gone");
+  else if (WIFSIGNALED (status))
+    g_string_append_printf (why, "was killed by signal %d", WTERMSIG (status));
+  else
+    g_string_append_printf (why, "exited with status %d", WEXITSTATUS (status));
 }
 
 /* The source's word and the destination's, joined: often only one of them knows the reason. */
@@ -123,12 +155,14 @@ set_failure (QmigMigration *self, const char *what, GError **error)
 {
   const char *ours = self->source != NULL ? self->source->error_desc : NULL;
   const QmigIncoming *incoming = qmig_host_peek (self->host, NULL);
-  const char *theirs = incoming != NULL ? incoming->error : NULL;
+  const char *theirs = incoming != NULL && incoming->error != NULL && *incoming->error != '\0' ? incoming->error : NULL;
   g_autoptr(GString) why = g_string_new (NULL);
 
   if (ours != NULL)
     g_string_append_printf (why, ": QEMU on the source says: %s", ours);
-  if (theirs != NULL && *theirs != '\0')
+  if (incoming != NULL && incoming->phase == QMIG_INCOMING_GONE)
+    append_end_of_destination (self, why, incoming);
+  if (theirs != NULL)
     g_string_append_printf (why, "%s QEMU on '%s' says: %s", why->len > 0 ? ";" : ":", qmig_host_get_name (self->host), theirs);
   g_set_error (error, QMIG_ERROR, QMIG_EXIT_ROLLED_BACK, "%s%s", what, why->str);
 }
@@ -137,14 +171,14 @@ set_failure (QmigMigration *self, const char *what, GError **error)
 static void
 fail_with_both_accounts (QmigMigration *self, const char *what, QmpWait *wait, GError **error)
 {
-  g_autoptr(QmpWait) moment = qmp_wait_new_within (wait, "the destination's account", 1000);
+  g_autoptr(QmpWait) moment = qmp_wait_new_within (wait, "the destination's account", qmig_limits.account_ms);
 
   for (News news = news_begin (self); !destination_is_gone (self); news = news_begin (self))
     if (!news_wait (&news, moment, 100, NULL) || qmp_wait_left_ms (moment) == 0)
       break;
   if (self->source != NULL)
     {
-      g_autoptr(QmpWait) look = qmp_wait_new_within (wait, "the source's account", 1000);
+      g_autoptr(QmpWait) look = qmp_wait_new_within (wait, "the source's account", qmig_limits.account_ms);
 
       (void) !qmig_instance_look (self->source, NULL, look, NULL);
     }
@@ -168,7 +202,7 @@ gboolean
 qmig_steps_attach (QmigMigration *self, gboolean may_be_gone, QmpWait *wait, GError **error)
 {
   const QmigJournalEntry *entry = self->entry;
-  g_autoptr(QmpWait) attach = qmp_wait_new_within (wait, "the source's monitor", ATTACH_MS);
+  g_autoptr(QmpWait) attach = qmp_wait_new_within (wait, "the source's monitor", qmig_limits.attach_ms);
 
   if (self->host == NULL)
     self->host = self->env->open_host (self->env, entry->destination_uri, error);
@@ -303,7 +337,7 @@ ask_patiently (QmigMigration *self,
   while (TRUE)
     {
       g_autoptr(GError) cause = NULL;
-      g_autoptr(QmpWait) once = qmp_wait_new_within (wait, "the destination's host", ABORT_MS);
+      g_autoptr(QmpWait) once = qmp_wait_new_within (wait, "the destination's host", qmig_limits.abort_ms);
       QmigIncoming *incoming = ask (self->host, self->id, once, &cause);
 
       if (incoming != NULL)
@@ -442,7 +476,7 @@ take_knobs (QmigMigration *self, QmpWait *wait, GError **error)
 static gboolean
 start_migrate (QmigMigration *self, QmpWait *wait, GError **error)
 {
-  g_autoptr(QmpWait) reply = qmp_wait_new_within (wait, "QEMU to start the migration", REPLY_MS);
+  g_autoptr(QmpWait) reply = qmp_wait_new_within (wait, "QEMU to start the migration", qmig_limits.reply_ms);
 
   if (!qmig_instance_look (self->source, NULL, reply, error))
     return FALSE;
@@ -482,7 +516,7 @@ mind_pause (QmigMigration *self, GError **error)
 static gboolean
 take_sample (QmigMigration *self, QmpWait *wait, GError **error)
 {
-  g_autoptr(QmpWait) reply = qmp_wait_new_within (wait, "QEMU's numbers", REPLY_MS);
+  g_autoptr(QmpWait) reply = qmp_wait_new_within (wait, "QEMU's numbers", qmig_limits.reply_ms);
   g_autoptr(QmpMigrationInfo) info = NULL;
   g_autoptr(QmigSample) sample = NULL;
   gint64 pass = self->sampler.pass;
@@ -519,10 +553,10 @@ renew_lease (QmigMigration *self, gint64 *renewed_us, QmpWait *wait)
   g_autoptr(QmigIncoming) incoming = NULL;
   g_autoptr(QmpWait) reply = NULL;
 
-  if (g_get_monotonic_time () - *renewed_us < RENEW_MS * 1000)
+  if (g_get_monotonic_time () - *renewed_us < qmig_limits.renew_ms * 1000)
     return;
   *renewed_us = g_get_monotonic_time ();
-  reply = qmp_wait_new_within (wait, "the destination's host", 1000);
+  reply = qmp_wait_new_within (wait, "the destination's host", qmig_limits.account_ms);
   incoming = qmig_host_renew (self->host, self->id, reply, &silent);
   if (incoming == NULL)
     qmig_migration_log (self, "'%s' does not renew the lease: %s", qmig_host_get_name (self->host), silent->message);
@@ -559,9 +593,12 @@ judge_precopy (QmigMigration *self, gint64 begun_us, QmpWait *wait, GError **err
       return PRECOPY_FAILED;
 
     case QMP_MIGRATION_STATUS_SETUP:
-      if (now_us - begun_us > SETUP_MS * 1000)
+      if (now_us - begun_us > qmig_limits.setup_ms * 1000)
         {
-          set_failure (self, "the source does not get through to the destination (status setup for 30 s)", error);
+          g_autofree char *what = g_strdup_printf ("the source does not get through to the destination (status setup for %" G_GINT64_FORMAT " s)",
+                                                   qmig_limits.setup_ms / 1000);
+
+          set_failure (self, what, error);
           return PRECOPY_FAILED;
         }
       break;
@@ -580,12 +617,15 @@ judge_precopy (QmigMigration *self, gint64 begun_us, QmpWait *wait, GError **err
 
   if (destination_is_gone (self))
     {
-      fail_with_both_accounts (self, "the destination QEMU died in pre-copy", wait, error);
+      fail_with_both_accounts (self, "the migration ended in pre-copy", wait, error);
       return PRECOPY_FAILED;
     }
-  if (qmig_sampler_stalled_ms (&self->sampler, now_us) > STALL_MS)
+  if (qmig_sampler_stalled_ms (&self->sampler, now_us) > qmig_limits.stall_ms)
     {
-      set_failure (self, "no byte was sent for 30 s: the destination or the link hangs", error);
+      g_autofree char *what = g_strdup_printf ("no byte was sent for %" G_GINT64_FORMAT " s: the destination or the link hangs",
+                                               qmig_limits.stall_ms / 1000);
+
+      set_failure (self, what, error);
       return PRECOPY_FAILED;
     }
   return PRECOPY_GOES_ON;
@@ -649,9 +689,14 @@ wait_at_gate (QmigMigration *self, QmpWait *wait, GError **error)
 
       if (source_is_gone (self))
         return fail_source_gone (self, error);
+      if (self->source->status != QMP_MIGRATION_STATUS_PRE_SWITCHOVER)
+        {
+          fail_with_both_accounts (self, "the migration was ended by another hand while it was held at the gate", as_long_as_it_takes, error);
+          return FALSE;
+        }
       if (destination_is_gone (self))
         {
-          set_failure (self, "the destination QEMU died while the guest was held at the gate", error);
+          set_failure (self, "the migration ended while the guest was held at the gate", error);
           return FALSE;
         }
       renew_lease (self, &renewed_us, as_long_as_it_takes);
@@ -662,9 +707,11 @@ wait_at_gate (QmigMigration *self, QmpWait *wait, GError **error)
   return TRUE;
 }
 
+/* The time held at the gate is not the step's. */
 static gboolean
-pass_gate (QmigMigration *self, QmpWait *wait, GError **error)
+pass_gate (QmigMigration *self, GCancellable *cancellable, GError **error)
 {
+  g_autoptr(QmpWait) wait = qmp_wait_new (cancellable, "the gate", qmig_limits.reply_ms);
   g_autoptr(QmigIncoming) incoming = qmig_host_hold (self->host, self->id, wait, error);
 
   if (incoming == NULL)
@@ -674,7 +721,7 @@ pass_gate (QmigMigration *self, QmpWait *wait, GError **error)
     }
   if (incoming->phase == QMIG_INCOMING_GONE)
     {
-      fail_with_both_accounts (self, "the destination QEMU died before the switchover", wait, error);
+      fail_with_both_accounts (self, "the migration ended before the switchover", wait, error);
       return FALSE;
     }
   qmig_fault_point ("gate", "switchover");
@@ -698,7 +745,7 @@ switchover_is_over (QmigMigration *self, gboolean *over, QmpWait *wait, GError *
     }
   if (destination_is_gone (self))
     {
-      fail_with_both_accounts (self, "the destination QEMU died in the switchover", wait, error);
+      fail_with_both_accounts (self, "the migration ended in the switchover", wait, error);
       return FALSE;
     }
   if (self->source->status == QMP_MIGRATION_STATUS_COMPLETED && self->source->run_state != QMP_RUN_STATE_POSTMIGRATE &&
@@ -726,10 +773,10 @@ step_switchover (QmigMigration *self, QmpWait *wait, GError **error)
 
   begin_stop_and_copy (self);
   if (!source_is_gone (self) && self->source->status == QMP_MIGRATION_STATUS_PRE_SWITCHOVER &&
-      !(wait_at_gate (self, wait, error) && pass_gate (self, wait, error)))
+      !(wait_at_gate (self, wait, error) && pass_gate (self, qmp_wait_get_cancellable (wait), error)))
     return FALSE;
 
-  device = qmp_wait_new (qmp_wait_get_cancellable (wait), "the switchover", MAX (DEVICE_MS, 3 * self->knobs->downtime_ms));
+  device = qmp_wait_new (qmp_wait_get_cancellable (wait), "the switchover", MAX (qmig_limits.device_ms, 3 * self->knobs->downtime_ms));
   while (TRUE)
     {
       News news = news_begin (self);
@@ -751,14 +798,15 @@ step_switchover (QmigMigration *self, QmpWait *wait, GError **error)
 static gboolean
 end_destination (QmigMigration *self, gboolean *gone, QmpWait *wait, GError **error)
 {
-  g_autoptr(QmpWait) short_wait = qmp_wait_new_within (wait, "the destination's end", ABORT_MS);
+  g_autoptr(QmpWait) short_wait = qmp_wait_new_within (wait, "the destination's end", qmig_limits.abort_ms);
   g_autoptr(GError) cause = NULL;
   g_autoptr(QmigIncoming) incoming = NULL;
 
   if (*gone)
     return TRUE;
   incoming = ask_patiently (self, qmig_host_abort, short_wait, &cause);
-  if (incoming != NULL)
+  /* Its host may fail to tidy up behind a process that it has ended. */
+  if (incoming != NULL || destination_is_gone (self))
     {
       *gone = TRUE;
       return TRUE;
@@ -779,7 +827,7 @@ end_destination (QmigMigration *self, gboolean *gone, QmpWait *wait, GError **er
 static gboolean
 free_blocked_source (QmigMigration *self, gboolean *destination_gone, QmpWait *wait, GError **error)
 {
-  g_autoptr(QmpWait) reply = qmp_wait_new_within (wait, "yank", WAY_BACK_LOOK_MS);
+  g_autoptr(QmpWait) reply = qmp_wait_new_within (wait, "yank", qmig_limits.look_back_ms);
   g_autoptr(GError) refused = NULL;
 
   qmig_migration_log (self, "the source does not answer: breaking its migration channel (yank)");
@@ -861,7 +909,7 @@ undo_switchover (QmigMigration *self, QmpWait *wait, GError **error)
   while (TRUE)
     {
       News news = news_begin (self);
-      g_autoptr(QmpWait) look = qmp_wait_new_within (wait, "the source's state", WAY_BACK_LOOK_MS);
+      g_autoptr(QmpWait) look = qmp_wait_new_within (wait, "the source's state", qmig_limits.look_back_ms);
       g_autoptr(GError) silent = NULL;
       gboolean back = FALSE;
 
@@ -869,7 +917,7 @@ undo_switchover (QmigMigration *self, QmpWait *wait, GError **error)
         return fail_source_gone (self, error);
       if (!qmig_instance_look (self->source, NULL, look, &silent))
         {
-          if (!g_error_matches (silent, QMP_ERROR, QMP_ERROR_TIMEOUT))
+          if (!g_error_matches (silent, QMP_ERROR, QMP_ERROR_TIMEOUT) || qmp_wait_left_ms (wait) == 0)
             {
               /* The connection went: the process follows in a moment, or the monitor was taken from us. */
               if (qmig_instance_wait_gone (self->source, look, NULL))
@@ -913,12 +961,22 @@ in_doubt (QmigMigration *self, const char *why, GError **error)
   return FALSE;
 }
 
+/* Surely it does not run: the way back is open. */
+static gboolean
+fail_not_started (QmigMigration *self, const char *why, GError **error)
+{
+  g_set_error (error, QMIG_ERROR, QMIG_EXIT_REFUSED, "the destination on '%s' could not be started: %s", qmig_host_get_name (self->host), why);
+  return FALSE;
+}
+
 /* Once one answer was lost, only "it runs" and "it is there and stopped" are certain. */
 static gboolean
 step_commit (QmigMigration *self, QmpWait *wait, GError **error)
 {
-  gboolean doubt = self->recovering && self->entry->commit_intent;
+  gboolean doubt = self->told_before;
 
+  if (!doubt && destination_is_gone (self))
+    return fail_not_started (self, "it died before it was told to run", error);
   while (TRUE)
     {
       g_autoptr(GError) cause = NULL;
@@ -938,11 +996,7 @@ step_commit (QmigMigration *self, QmpWait *wait, GError **error)
         }
 
       if (surely_not_running (cause) && !doubt)
-        {
-          g_propagate_prefixed_error (error, g_steal_pointer (&cause), "the destination on '%s' could not be started: ",
-                                      qmig_host_get_name (self->host));
-          return FALSE;
-        }
+        return fail_not_started (self, cause->message, error);
       if (g_error_matches (cause, QMIG_ERROR, QMIG_EXIT_ATTENTION) || surely_not_running (cause) || qmp_wait_left_ms (wait) <= 0)
         return in_doubt (self, cause->message, error);
 
@@ -980,7 +1034,7 @@ read_final_numbers (QmigMigration *self, QmpWait *wait)
 static gboolean
 end_source (QmigMigration *self, QmpWait *wait, GError **error)
 {
-  g_autoptr(QmpWait) politely = qmp_wait_new_within (wait, "the source QEMU to quit", REPLY_MS);
+  g_autoptr(QmpWait) politely = qmp_wait_new_within (wait, "the source QEMU to quit", qmig_limits.reply_ms);
 
   if (source_is_gone (self))
     return TRUE;

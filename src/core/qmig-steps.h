@@ -29,6 +29,9 @@ int qmig_step_index (const char *name);
 /* Attaches to the source and the destination's host; what is gone stays NULL only when @may_be_gone. */
 gboolean qmig_steps_attach (QmigMigration *self, gboolean may_be_gone, QmpWait *wait, GError **error);
 
+/* Whether the destination holds all of the VM, or nobody can say that it does not. */
+gboolean qmig_steps_destination_may_hold_vm (QmigMigration *self, QmpWait *wait);
+
 /* Stage 0 without a migration: facts of both sides, judged.  @clock: (out): the destination's against ours.  (transfer full) */
 QmigPlan *qmig_steps_plan (const QmigEnv *env, const QmigJournalEntry *entry, QmigInstance *source, QmigHost *host,
                            QmigClockOffset *clock, QmpWait *wait, GError **error);

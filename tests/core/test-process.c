@@ -3,6 +3,7 @@
 
 #include <signal.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -18,6 +19,8 @@ fork_child (int status)
 
   if (pid == 0)
     {
+      /* Not to outlive a test that failed. */
+      prctl (PR_SET_PDEATHSIG, SIGKILL);
       while (status < 0)
         pause ();
       _exit (status);
