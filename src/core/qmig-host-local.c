@@ -385,8 +385,6 @@ check_loaded (QmigHostLocal *self, const char *what, GError **error)
 {
   const QmigIncoming *state = qmig_destination_get_state (self->destination);
 
-  if (state->phase == QMIG_INCOMING_GONE)
-    return refuse (QMIG_EXIT_ATTENTION, what, state, error);
   if (state->phase != QMIG_INCOMING_LOADED && state->phase != QMIG_INCOMING_COMMITTED)
     return refuse (QMIG_EXIT_REFUSED, what, state, error);
   return TRUE;
@@ -422,7 +420,9 @@ cont_and_see (QmigHostLocal *self, QmpWait *wait, GError **error)
 static gboolean
 see_for_commit (QmigHostLocal *self, QmpWait *wait, GError **error)
 {
-  if (phase_of (self) == QMIG_INCOMING_LOADED && qmig_destination_check_fresh (self->destination, NULL))
+  /* The process is asked last: what is dead before it was told to run surely did not. */
+  if (phase_of (self) == QMIG_INCOMING_LOADED && qmig_destination_check_fresh (self->destination, NULL) &&
+      !qmig_destination_is_gone (self->destination))
     return TRUE;
   return qmig_destination_look (self->destination, wait, error);
 }
