@@ -153,13 +153,6 @@ static void source_fails (Fixture *f, const char *p) { fixture_set_source (f, "r
 static void source_is_cancelled (Fixture *f, const char *p) { fixture_set_source (f, "running", "cancelled"); }
 
 static void
-source_speaks_newer (Fixture *f, const char *point)
-{
-  f->looks_to_gate = 0;
-  fixture_set_source (f, "running", "teleporting");
-}
-
-static void
 guest_powers_off (Fixture *f, const char *point)
 {
   fake_qemu_event (f->qemu, "SHUTDOWN", "{'guest': true, 'reason': 'guest-shutdown'}");
