@@ -1,27 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "qmp-client.h"
 
-#include "json-scan.h"
 #include "json-strict.h"
+#include "qmp-calls.h"
 #include "qmp-channel.h"
 #include "qmp-connect.h"
 #include "qmp-error.h"
 #include "qmp-greeting.h"
-
-#define IN_BAND_IN_FLIGHT_MAX 4
-
-/* Exactly one of @result (transfer full) and @error (transfer full). */
-typedef void (*PendingFunc) (JsonNode *result, GError *error, gpointer data);
-
-typedef struct
-{
-  gint64 id;
-  char *command;
-  char *text; /* (nullable): what is still to be sent */
-  gboolean out_of_band;
-  PendingFunc func; /* (nullable): nobody waits any more */
-  gpointer data;
-} Pending;
 
 struct _QmpClient
 {
@@ -31,10 +16,7 @@ struct _QmpClient
   QmpGreeting *greeting; /* (nullable) until it came */
   gboolean has_oob;
   GPid peer_pid;
-  GHashTable *pending; /* (element-type gint64 Pending) */
-  GQueue unsent;       /* in-band ones that wait for their turn; owned by the table */
-  guint in_band_in_flight;
-  gint64 last_id;
+  QmpCalls *calls;
   GError *reason; /* (nullable): why the connection is gone */
 };
 
@@ -58,110 +40,6 @@ assert_owner (QmpClient *self)
   g_main_context_release (self->context);
 }
 
-/* Pending commands: each leaves the table by forget(), and whoever waits for it by settle(). */
-
-static void
-pending_free (gpointer data)
-{
-  Pending *pending = data;
-
-  g_free (pending->command);
-  g_free (pending->text);
-  g_free (pending);
-}
-
-static void
-settle (Pending *pending, JsonNode *result, GError *error)
-{
-  PendingFunc func = g_steal_pointer (&pending->func);
-
-  if (!func)
-    {
-      g_clear_pointer (&result, json_node_unref);
-      g_clear_error (&error);
-      return;
-    }
-  g_prefix_error (&error, "%s: ", pending->command);
-  func (result, error, pending->data);
-}
-
-static void
-send_now (QmpClient *self, Pending *pending)
-{
-  g_autofree char *text = g_steal_pointer (&pending->text);
-
-  if (!pending->out_of_band)
-    self->in_band_in_flight++;
-  /* Last, for it may end in the death of all that is pending. */
-  qmp_channel_send (self->channel, text);
-}
-
-static void
-send_unsent (QmpClient *self)
-{
-  while (!self->reason && self->in_band_in_flight < IN_BAND_IN_FLIGHT_MAX && !g_queue_is_empty (&self->unsent))
-    send_now (self, g_queue_pop_head (&self->unsent));
-}
-
-/* Returns: (transfer full): the caller settles and frees it */
-static Pending *
-forget (QmpClient *self, Pending *pending)
-{
-  g_hash_table_steal (self->pending, &pending->id);
-  if (pending->text)
-    g_queue_remove (&self->unsent, pending);
-  else if (!pending->out_of_band)
-    self->in_band_in_flight--;
-  return pending;
-}
-
-static void
-finish (QmpClient *self, Pending *pending, JsonNode *result, GError *error)
-{
-  forget (self, pending);
-  send_unsent (self);
-  settle (pending, result, error);
-  pending_free (pending);
-}
-
-/* QEMU may still answer a command that was sent, and until then it takes its place in QEMU's queue. */
-static void
-abandon (QmpClient *self, gint64 id, GError *error)
-{
-  Pending *pending = g_hash_table_lookup (self->pending, &id);
-
-  if (!pending)
-    g_clear_error (&error);
-  else if (pending->text)
-    finish (self, pending, NULL, error);
-  else
-    settle (pending, NULL, error);
-}
-
-static gint
-compare_ids (gconstpointer a, gconstpointer b)
-{
-  const Pending *left = a;
-  const Pending *right = b;
-
-  return (left->id > right->id) - (left->id < right->id);
-}
-
-static void
-fail_all (QmpClient *self)
-{
-  GList *all = g_list_sort (g_hash_table_get_values (self->pending), compare_ids);
-
-  for (GList *l = all; l; l = l->next)
-    forget (self, l->data);
-  for (GList *l = all; l; l = l->next)
-    {
-      settle (l->data, NULL, g_error_new (QMP_ERROR, QMP_ERROR_CLOSED, "%s", self->reason->message));
-      pending_free (l->data);
-    }
-  g_list_free (all);
-}
-
 static void
 close_with (QmpClient *self, const GError *reason)
 {
@@ -172,81 +50,20 @@ close_with (QmpClient *self, const GError *reason)
   self->reason = g_error_copy (reason);
   if (self->channel)
     qmp_channel_close (self->channel);
-  fail_all (self);
+  qmp_calls_fail_all (self->calls, self->reason->message);
   g_signal_emit (self, signals[SIGNAL_CLOSED], 0, self->reason);
   g_object_unref (self);
 }
 
 /* What QEMU says. */
 
-/*
- * QEMU answers without an id when it could not parse a command.  It answers
- * in-band commands in the order in which they came, so it means the oldest.
- */
-static Pending *
-find_oldest_sent (QmpClient *self, gboolean out_of_band)
-{
-  GHashTableIter iter;
-  gpointer value;
-  Pending *oldest = NULL;
-
-  g_hash_table_iter_init (&iter, self->pending);
-  while (g_hash_table_iter_next (&iter, NULL, &value))
-    {
-      Pending *pending = value;
-
-      if (!pending->text && pending->out_of_band == out_of_band && (!oldest || pending->id < oldest->id))
-        oldest = pending;
-    }
-  return oldest;
-}
-
-static Pending *
-find_answered (QmpClient *self, JsonObject *reply)
-{
-  gint64 id = json_strict_int (reply, "id", -1);
-  Pending *pending;
-
-  if (json_object_has_member (reply, "id"))
-    {
-      pending = g_hash_table_lookup (self->pending, &id);
-      return pending && !pending->text ? pending : NULL;
-    }
-  if (!json_object_has_member (reply, "error"))
-    return NULL;
-
-  pending = find_oldest_sent (self, FALSE);
-  return pending ? pending : find_oldest_sent (self, TRUE);
-}
-
-static void
-take_reply (QmpClient *self, JsonObject *reply)
-{
-  Pending *pending = find_answered (self, reply);
-  JsonObject *refusal = json_strict_object (reply, "error");
-  GError *error = NULL;
-
-  if (!pending)
-    {
-      g_debug ("QMP: dropped an answer that nobody asked for");
-      return;
-    }
-  if (!json_object_has_member (reply, "error"))
-    {
-      finish (self, pending, json_object_dup_member (reply, "return"), NULL);
-      return;
-    }
-  error = g_error_new_literal (QMP_ERROR, qmp_error_from_class (json_strict_string (refusal, "class", NULL)),
-                               json_strict_string (refusal, "desc", "refused without a reason"));
-  finish (self, pending, NULL, error);
-}
-
 static void
 take_event (QmpClient *self, JsonObject *event)
 {
   const char *name = json_strict_string (event, "event", NULL);
   JsonObject *stamp = json_strict_object (event, "timestamp");
-  gint64 timestamp_us = json_strict_int (stamp, "seconds", 0) * G_USEC_PER_SEC + json_strict_int (stamp, "microseconds", 0);
+  gint64 timestamp_us =
+      json_strict_int (stamp, "seconds", 0) * G_USEC_PER_SEC + json_strict_int (stamp, "microseconds", 0);
 
   if (name)
     g_signal_emit (self, signals[SIGNAL_EVENT], 0, name, json_strict_object (event, "data"), timestamp_us);
@@ -274,7 +91,7 @@ on_message (JsonObject *message, gpointer data)
   else if (json_object_has_member (message, "event"))
     take_event (self, message);
   else if (json_object_has_member (message, "return") || json_object_has_member (message, "error"))
-    take_reply (self, message);
+    qmp_calls_take_reply (self->calls, message);
   else
     g_debug ("QMP: skipped a message of an unknown kind");
 }
@@ -286,99 +103,6 @@ on_closed (const GError *reason, gpointer data)
 }
 
 static const QmpChannelFuncs channel_funcs = { on_message, on_closed };
-
-/* What is said to QEMU. */
-
-static char *
-make_text (gint64 id, const char *command, JsonObject *arguments, gboolean out_of_band)
-{
-  g_autoptr(JsonObject) message = json_object_new ();
-  g_autofree char *text = NULL;
-
-  json_object_set_string_member (message, out_of_band ? "exec-oob" : "execute", command);
-  if (arguments)
-    json_object_set_object_member (message, "arguments", json_object_ref (arguments));
-  json_object_set_int_member (message, "id", id);
-  text = json_strict_print_object (message);
-  return g_strconcat (text, "\n", NULL);
-}
-
-/* json-glib prints what is no JSON too: NaN, strings that are not UTF-8. */
-static gboolean
-check_text (const char *text, GError **error)
-{
-  JsonScan scan;
-  gsize used;
-
-  json_scan_init (&scan, QMP_CLIENT_MAX_MESSAGE, QMP_CLIENT_MAX_DEPTH);
-  if (json_scan_feed (&scan, text, strlen (text), &used) == JSON_SCAN_END && g_utf8_validate (text, -1, NULL))
-    return TRUE;
-
-  g_set_error_literal (error, QMP_ERROR, QMP_ERROR_GENERIC, "its arguments cannot be sent as JSON");
-  return FALSE;
-}
-
-static Pending *
-pending_new (QmpClient *self, const char *command, gboolean out_of_band, PendingFunc func, gpointer data)
-{
-  Pending *pending = g_new0 (Pending, 1);
-
-  pending->id = ++self->last_id;
-  pending->command = g_strdup (command);
-  pending->out_of_band = out_of_band;
-  pending->func = func;
-  pending->data = data;
-  return pending;
-}
-
-static gboolean
-check_sendable (QmpClient *self, Pending *pending, GError **error)
-{
-  if (self->reason)
-    {
-      g_set_error_literal (error, QMP_ERROR, QMP_ERROR_CLOSED, self->reason->message);
-      return FALSE;
-    }
-  if (pending->out_of_band && !self->has_oob)
-    {
-      g_set_error_literal (error, QMP_ERROR, QMP_ERROR_GENERIC, "this monitor does not take commands out of band");
-      return FALSE;
-    }
-  return check_text (pending->text, error);
-}
-
-/* Calls @func exactly once, maybe before it returns, unless the id that it returns is abandoned first. */
-static gint64
-submit (QmpClient   *self,
-        const char  *command,
-        JsonObject  *arguments,
-        gboolean     out_of_band,
-        PendingFunc  func,
-        gpointer     data)
-{
-  Pending *pending = pending_new (self, command, out_of_band, func, data);
-  gint64 id = pending->id;
-  GError *error = NULL;
-
-  pending->text = make_text (id, command, arguments, out_of_band);
-  g_clear_pointer (&arguments, json_object_unref);
-  if (!check_sendable (self, pending, &error))
-    {
-      settle (pending, NULL, error);
-      pending_free (pending);
-      return id;
-    }
-
-  g_hash_table_insert (self->pending, &pending->id, pending);
-  if (out_of_band)
-    send_now (self, pending);
-  else
-    {
-      g_queue_push_tail (&self->unsent, pending);
-      send_unsent (self);
-    }
-  return id;
-}
 
 /* The blocking form. */
 
@@ -431,7 +155,6 @@ execute (QmpClient   *self,
          QmpWait     *wait,
          GError     **error)
 {
-  g_autoptr(QmpClient) keep = g_object_ref (self);
   g_autoptr(JsonObject) owned = arguments;
   g_autoptr(GError) cause = NULL;
   Call call = { 0 };
@@ -442,9 +165,12 @@ execute (QmpClient   *self,
   if (!check_may_begin (command, wait, error))
     return NULL;
 
-  id = submit (self, command, g_steal_pointer (&owned), out_of_band, end_call, &call);
+  /* Anything may run in the meantime, also what drops the caller's reference. */
+  g_object_ref (self);
+  qmp_calls_submit (self->calls, command, g_steal_pointer (&owned), out_of_band, &id, end_call, &call);
   if (!qmp_wait_until (wait, check_call, &call, &cause))
-    abandon (self, id, g_steal_pointer (&cause));
+    qmp_calls_abandon (self->calls, id, g_steal_pointer (&cause));
+  g_object_unref (self);
   if (call.error)
     g_propagate_error (error, call.error);
   return call.result;
@@ -502,7 +228,7 @@ on_cancelled (GCancellable *cancellable, gpointer data)
   GError *error = NULL;
 
   g_cancellable_set_error_if_cancelled (cancellable, &error);
-  abandon (g_task_get_source_object (call->task), call->id, error);
+  qmp_calls_abandon (QMP_CLIENT (g_task_get_source_object (call->task))->calls, call->id, error);
   return G_SOURCE_REMOVE;
 }
 
@@ -552,10 +278,9 @@ qmp_client_execute_async (QmpClient           *self,
 
   call = g_new0 (AsyncCall, 1);
   call->task = g_object_ref (task);
-  call->id = self->last_id + 1;
   if (cancellable)
     watch_cancellable (self, call, cancellable);
-  submit (self, command, g_steal_pointer (&owned), out_of_band, end_async_call, call);
+  qmp_calls_submit (self->calls, command, g_steal_pointer (&owned), out_of_band, &call->id, end_async_call, call);
 }
 
 JsonNode *
@@ -587,7 +312,8 @@ wait_for_greeting (QmpClient *self, QmpWait *wait, GError **error)
     return TRUE;
 
   if (g_error_matches (cause, QMP_ERROR, QMP_ERROR_TIMEOUT))
-    g_set_error (error, QMP_ERROR, QMP_ERROR_BUSY, "%s: it sent no greeting, " QMP_CONNECT_OTHER_CLIENT, cause->message);
+    g_set_error (error, QMP_ERROR, QMP_ERROR_BUSY, "%s: it sent no greeting, " QMP_CONNECT_OTHER_CLIENT,
+                 cause->message);
   else
     g_propagate_error (error, g_steal_pointer (&cause));
   return FALSE;
@@ -612,6 +338,8 @@ negotiate (QmpClient *self, QmpWait *wait, GError **error)
   if (result)
     {
       self->has_oob = self->greeting->offers_oob;
+      if (self->has_oob)
+        qmp_calls_allow_oob (self->calls);
       return TRUE;
     }
   if (qmp_client_check_open (self, error))
@@ -658,9 +386,10 @@ qmp_client_check_open (QmpClient *self, GError **error)
 void
 qmp_client_close (QmpClient *self)
 {
-  g_autoptr(GError) reason = g_error_new_literal (QMP_ERROR, QMP_ERROR_CLOSED, "the connection was closed on this side");
+  g_autoptr(GError) reason = NULL;
 
   assert_owner (self);
+  reason = g_error_new_literal (QMP_ERROR, QMP_ERROR_CLOSED, "the connection was closed on this side");
   close_with (self, reason);
 }
 
@@ -693,10 +422,8 @@ qmp_client_finalize (GObject *object)
 {
   QmpClient *self = QMP_CLIENT (object);
 
-  /* Only abandoned commands are left here: whoever waits holds a reference. */
   qmp_channel_free (self->channel);
-  g_queue_clear (&self->unsent);
-  g_hash_table_unref (self->pending);
+  qmp_calls_free (self->calls);
   qmp_greeting_free (self->greeting);
   g_clear_error (&self->reason);
   g_main_context_unref (self->context);
@@ -704,10 +431,15 @@ qmp_client_finalize (GObject *object)
 }
 
 static void
+send_text (const char *text, gpointer data)
+{
+  qmp_channel_send (QMP_CLIENT (data)->channel, text);
+}
+
+static void
 qmp_client_init (QmpClient *self)
 {
-  self->pending = g_hash_table_new_full (g_int64_hash, g_int64_equal, NULL, pending_free);
-  g_queue_init (&self->unsent);
+  self->calls = qmp_calls_new (send_text, self);
 }
 
 static void

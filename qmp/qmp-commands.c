@@ -284,7 +284,8 @@ describe_busy_job (JsonObject *job)
 
   if (strcmp (status, "concluded") == 0)
     return NULL;
-  return g_strdup_printf ("%s (%s, %s)", json_strict_string (job, "id", "?"), json_strict_string (job, "type", "?"), status);
+  return g_strdup_printf ("%s (%s, %s)", json_strict_string (job, "id", "?"), json_strict_string (job, "type", "?"),
+                          status);
 }
 
 char **

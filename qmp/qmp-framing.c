@@ -113,7 +113,8 @@ fail_limit (QmpFraming *self, JsonScanResult result, GError **error)
                                  self->scan.max_depth);
   else
     self->failure = g_error_new (QMP_ERROR, QMP_ERROR_LIMIT,
-                                 "a message is larger than the %" G_GSIZE_FORMAT " bytes allowed", self->scan.max_bytes);
+                                 "a message is larger than the %" G_GSIZE_FORMAT " bytes allowed",
+                                 self->scan.max_bytes);
   return fail (self, error);
 }
 
@@ -170,7 +171,8 @@ qmp_framing_next (QmpFraming *self, JsonObject **message, GError **error)
     return fail_not_qmp (self, "no JSON object", error);
 
   scanned = self->start + json_scan_get_position (&self->scan);
-  result = json_scan_feed (&self->scan, (const char *) self->buffer->data + scanned, self->buffer->len - scanned, &used);
+  result =
+      json_scan_feed (&self->scan, (const char *) self->buffer->data + scanned, self->buffer->len - scanned, &used);
   switch (result)
     {
     case JSON_SCAN_MORE:

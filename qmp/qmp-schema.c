@@ -37,7 +37,8 @@ qmp_schema_new_from_json (JsonArray *entries, GError **error)
 
       if (!name || !json_strict_string (entry, "meta-type", NULL))
         {
-          g_set_error (error, QMP_ERROR, QMP_ERROR_NOT_QMP, "cannot read the schema: entry %u has no name or meta-type", i);
+          g_set_error (error, QMP_ERROR, QMP_ERROR_NOT_QMP, "cannot read the schema: entry %u has no name or meta-type",
+                       i);
           return NULL;
         }
       g_hash_table_insert (self->by_name, (gpointer) name, entry);

@@ -167,18 +167,30 @@ agent_list_hosts (AgentRequest *request, GError **error)
   return api_list_to_object (&qmig_host_entry_type, hosts);
 }
 
+/* One change of the config file at a time: each reads and writes it whole. */
+static GMutex config_lock;
+
 JsonObject *
 agent_add_host (AgentRequest *request, GError **error)
 {
   g_autoptr(QmigHostRequest) body = agent_request_read (request, &qmig_host_request_type, TRUE, error);
   g_autoptr(QmigHostEntry) entry = NULL;
+  Reached reached = { 0 };
+  gboolean added;
 
-  if (body == NULL || !qmig_client_add_host (body->name, body->uri, error))
+  if (body == NULL)
+    return NULL;
+
+  g_mutex_lock (&config_lock);
+  added = qmig_client_add_host (body->name, body->uri, error);
+  g_mutex_unlock (&config_lock);
+  if (!added)
     return NULL;
 
   entry = qmig_host_entry_new ();
   entry->name = g_strdup (body->name);
   entry->uri = g_strdup (body->uri);
+  look_at (request->agent, entry, &reached);
   request->status = SOUP_STATUS_CREATED;
   return qmig_host_entry_to_object (entry);
 }
@@ -186,7 +198,12 @@ agent_add_host (AgentRequest *request, GError **error)
 JsonObject *
 agent_remove_host (AgentRequest *request, GError **error)
 {
-  return qmig_client_remove_host (request->params[0], error) ? json_object_new () : NULL;
+  gboolean removed;
+
+  g_mutex_lock (&config_lock);
+  removed = qmig_client_remove_host (request->params[0], error);
+  g_mutex_unlock (&config_lock);
+  return removed ? json_object_new () : NULL;
 }
 
 /* A host entry, and beside it the clock: {"rtt_ms", "clock_offset_ms", "clock_uncertainty_ms"}. */

@@ -6,6 +6,7 @@
 
 #include <string.h>
 
+#include "agent-log.h"
 #include "client.h"
 
 #define CHECK_MS 60000
@@ -192,8 +193,9 @@ static QmigMigrateRequest *
 read_migrate_request (AgentRequest *request, GError **error)
 {
   g_autoptr(QmigMigrateRequest) body = agent_request_read (request, &qmig_migrate_request_type, TRUE, error);
+  g_autoptr(QmigClient) client = NULL;
+  g_autofree char *uri = NULL;
   gboolean own;
-  char *uri;
 
   if (body == NULL)
     return NULL;
@@ -208,10 +210,12 @@ read_migrate_request (AgentRequest *request, GError **error)
     body->destination = g_strdup ("local");
   own = g_str_equal (body->destination, request->agent->env.host_name);
   uri = own ? g_strdup ("local") : qmig_client_resolve_host (body->destination, error);
-  if (uri == NULL)
+  client = uri != NULL ? qmig_client_new (uri, error) : NULL;
+  if (client == NULL)
     return NULL;
+
   g_free (body->destination);
-  body->destination = uri;
+  body->destination = g_steal_pointer (&uri);
   return g_steal_pointer (&body);
 }
 
@@ -240,9 +244,9 @@ agent_post_migration (AgentRequest *request, GError **error)
   migration = qmig_migration_start (&agent->env, body, agent_migrations_observe, agent, &existing, error);
   if (migration != NULL)
     {
-      g_message ("migration %s: '%s' is to move to %s%s%s", qmig_migration_get_id (migration), body->vm,
-                 body->destination, body->reason != NULL ? ", because: " : "",
-                 body->reason != NULL ? body->reason : "");
+      agent_log_migration (qmig_migration_get_id (migration), "migration %s: '%s' is to move to %s%s%s",
+                           qmig_migration_get_id (migration), body->vm, body->destination,
+                           body->reason != NULL ? ", because: " : "", body->reason != NULL ? body->reason : "");
       agent_migrations_add (agent, migration);
       request->status = SOUP_STATUS_CREATED;
       info = qmig_migration_get_info (migration);
@@ -321,7 +325,7 @@ recover (AgentRequest *request, const QmigAction *action, GError **error)
   migration = qmig_migration_recover (&agent->env, id, action->assume, agent_migrations_observe, agent, error);
   if (migration != NULL)
     {
-      g_message ("migration %s is taken up again", id);
+      agent_log_migration (id, "migration %s is taken up again", id);
       agent_migrations_add (agent, migration);
     }
   return migration;

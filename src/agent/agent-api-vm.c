@@ -337,7 +337,7 @@ quit_vm (const QmigVm *vm, QmpWait *wait, GError **error)
 static char *
 find_run_dir (Agent *agent, const QmigVm *vm)
 {
-  g_autofree char *vms = g_build_filename (agent->env.runtime_dir, "vm", "", NULL);
+  g_autofree char *vms = g_strconcat (agent->env.runtime_dir, "/vm/", NULL);
 
   return vm->qmp != NULL && g_str_has_prefix (vm->qmp, vms) ? g_path_get_dirname (vm->qmp) : NULL;
 }

@@ -114,7 +114,7 @@ check_memory (GPtrArray *checks, Agent *agent, QmigJournal *journal)
 static gboolean
 is_known (Agent *agent, QmigJournal *journal, const char *name)
 {
-  g_autofree char *run_dir = g_build_filename (agent->env.runtime_dir, "vm", name, "", NULL);
+  g_autofree char *run_dir = g_strconcat (agent->env.runtime_dir, "/vm/", name, "/", NULL);
   g_autoptr(GPtrArray) qemus = qmig_process_list_qemus ();
   QmigReservation *reservation = qmig_journal_load_reservation (journal, name, NULL);
 

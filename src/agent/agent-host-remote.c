@@ -42,18 +42,16 @@ drop_retry (AgentHostRemote *self)
   g_clear_pointer (&self->retry, g_source_unref);
 }
 
+static void stop_asking (AgentHostRemote *self);
+
 static void
 agent_host_remote_dispose (GObject *object)
 {
   AgentHostRemote *self = AGENT_HOST_REMOTE (object);
 
-  drop_retry (self);
-  g_clear_pointer (&self->following, g_free);
-  g_cancellable_cancel (self->stop);
-  /* Its completion needs the context, which may end with its thread right after us. */
-  while (self->asking)
-    g_main_context_iteration (self->context, TRUE);
-
+  /* The completion of a question needs the context, which may end with its thread right after us. */
+  if (self->stop != NULL)
+    stop_asking (self);
   G_OBJECT_CLASS (agent_host_remote_parent_class)->dispose (object);
 }
 
@@ -191,12 +189,34 @@ agent_host_remote_prepare (QmigHost *host, const QmigIncomingSpec *spec, QmpWait
   return call_incoming (AGENT_HOST_REMOTE (host), "POST", "/v1/incoming", body, wait, error);
 }
 
+static void
+stop_asking (AgentHostRemote *self)
+{
+  g_clear_pointer (&self->following, g_free);
+  drop_retry (self);
+  g_cancellable_cancel (self->stop);
+  while (self->asking)
+    g_main_context_iteration (self->context, TRUE);
+  g_object_unref (self->stop);
+  self->stop = g_cancellable_new ();
+}
+
 static QmigIncoming *
 agent_host_remote_act (QmigHost *host, const char *migration, const char *action, QmpWait *wait, GError **error)
 {
+  AgentHostRemote *self = AGENT_HOST_REMOTE (host);
   g_autofree char *path = qmig_client_path ("/v1/incoming/%s/actions/%s", migration, action);
+  gboolean ends = g_str_equal (action, "release") || g_str_equal (action, "abort");
+  gboolean followed = self->following != NULL;
+  QmigIncoming *incoming;
 
-  return call_incoming (AGENT_HOST_REMOTE (host), "POST", path, NULL, wait, error);
+  /* Afterwards that host knows no such migration and would call it gone: its last word is the answer to this. */
+  if (ends)
+    stop_asking (self);
+  incoming = call_incoming (self, "POST", path, NULL, wait, error);
+  if (ends && followed && incoming == NULL)
+    qmig_host_follow (host, migration);
+  return incoming;
 }
 
 static QmigIncoming *
@@ -235,12 +255,13 @@ answered (GObject *source, GAsyncResult *result, gpointer user_data)
 
   if (self->following == NULL)
     return;
-  if (incoming != NULL)
+  if (incoming != NULL && incoming->phase != QMIG_INCOMING_GONE)
     {
       ask (self);
       return;
     }
 
+  /* Neither what does not answer nor what is gone for good is asked in a hurry. */
   self->retry = g_timeout_source_new (RETRY_MS);
   g_source_set_callback (self->retry, ask_again, self, NULL);
   g_source_attach (self->retry, self->context);

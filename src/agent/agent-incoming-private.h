@@ -23,6 +23,7 @@ struct _AgentIncoming
   char *migration;
 
   /* worker */
+  GThread *thread;
   GMainContext *context;
   GAsyncQueue *jobs;
   gint quit;
@@ -67,7 +68,7 @@ void agent_incoming_push (AgentIncoming *self, AgentJob *job);
 /* The worker ends after what it is doing. */
 void agent_incoming_quit (AgentIncoming *self);
 
-/* Takes up a reservation of the journal; a destination that is not @alive is only cleaned up after. */
-void agent_incoming_resume (Agent *agent, const QmigReservation *reservation, gboolean alive);
+/* Takes up a reservation of the journal, beginning with @action. */
+void agent_incoming_resume (Agent *agent, const QmigReservation *reservation, const char *action);
 
 G_END_DECLS

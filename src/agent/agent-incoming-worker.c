@@ -80,6 +80,17 @@ run_job (QmigHost *host, AgentJob *job)
   g_main_context_invoke (self->agent->context, self->on_done, job);
 }
 
+static gboolean
+ended_in_main (gpointer user_data)
+{
+  AgentIncoming *self = user_data;
+
+  g_thread_join (self->thread);
+  self->agent->n_workers--;
+  agent_incoming_unref (self);
+  return G_SOURCE_REMOVE;
+}
+
 static gpointer
 work (gpointer user_data)
 {
@@ -116,7 +127,7 @@ work (gpointer user_data)
 
   g_clear_object (&host);
   g_main_context_pop_thread_default (self->context);
-  agent_incoming_unref (self);
+  g_main_context_invoke (self->agent->context, ended_in_main, self);
   return NULL;
 }
 
@@ -133,7 +144,8 @@ agent_incoming_new (Agent *agent, const char *migration, GSourceFunc on_change, 
   self->polls = g_ptr_array_new ();
   self->on_change = on_change;
   self->on_done = on_done;
-  g_thread_unref (g_thread_new ("incoming", work, agent_incoming_ref (self)));
+  agent->n_workers++;
+  self->thread = g_thread_new ("incoming", work, agent_incoming_ref (self));
   return self;
 }
 

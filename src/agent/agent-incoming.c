@@ -6,6 +6,7 @@
 
 #include <string.h>
 
+#include "agent-log.h"
 #include "qmp-error.h"
 
 #define POLL_DEFAULT_MS 20000
@@ -204,8 +205,10 @@ lease_over (gpointer user_data)
       return G_SOURCE_REMOVE;
     }
 
-  g_message ("reservation %s: the source has been silent for %" G_GINT64_FORMAT " ms; its destination is ended",
-             self->migration, self->lease.length_ms);
+  agent_log_migration (self->migration,
+                       "reservation %s: the source has been silent for %" G_GINT64_FORMAT
+                       " ms; its destination is ended",
+                       self->migration, self->lease.length_ms);
   hand_over (self, "abort", NULL, -1, NULL);
   return G_SOURCE_REMOVE;
 }
@@ -328,7 +331,7 @@ job_done_in_main (gpointer user_data)
 
 /* -- requests --------------------------------------------------------------------- */
 
-/* It becomes a directory's name, and a key. */
+/* It becomes a key here, before the journal and the directories see it. */
 static gboolean
 check_id (const char *id, GError **error)
 {
@@ -341,26 +344,6 @@ check_id (const char *id, GError **error)
   return good;
 }
 
-/* What a source asks for stays where reservations live. */
-static gboolean
-check_spec (Agent *agent, const QmigIncomingSpec *spec, GError **error)
-{
-  g_autofree char *vms = g_build_filename (agent->env.runtime_dir, "vm", NULL);
-  g_autofree char *parent = spec->run_dir != NULL ? g_path_get_dirname (spec->run_dir) : NULL;
-  g_autofree char *base = spec->run_dir != NULL ? g_path_get_basename (spec->run_dir) : NULL;
-
-  if (!check_id (spec->migration, error))
-    return FALSE;
-
-  if (g_strcmp0 (parent, vms) != 0 || base[0] == '.' || spec->argv == NULL || spec->argv[0] == NULL)
-    {
-      g_set_error (error, QMIG_ERROR, QMIG_EXIT_USAGE,
-                   "cannot reserve %s: it needs a command line, and a run directory below '%s'", spec->migration, vms);
-      return FALSE;
-    }
-  return TRUE;
-}
-
 void
 agent_incoming_prepare (AgentRequest *request)
 {
@@ -368,7 +351,7 @@ agent_incoming_prepare (AgentRequest *request)
   g_autoptr(QmigIncomingSpec) spec = agent_request_read (request, &qmig_incoming_spec_type, TRUE, &error);
   AgentIncoming *self;
 
-  if (spec == NULL || !check_spec (request->agent, spec, &error))
+  if (spec == NULL || !check_id (spec->migration, &error))
     {
       agent_request_fail (request, error);
       return;
@@ -426,14 +409,14 @@ agent_incoming_act (AgentRequest *request)
 }
 
 void
-agent_incoming_resume (Agent *agent, const QmigReservation *reservation, gboolean alive)
+agent_incoming_resume (Agent *agent, const QmigReservation *reservation, const char *action)
 {
   AgentIncoming *self = lookup_or_new (agent, reservation->spec->migration);
 
   agent_lease_start (&self->lease, reservation->spec->lease_ms, g_get_monotonic_time ());
   if (reservation->held)
     agent_lease_hold (&self->lease);
-  hand_over (self, alive ? "query" : "abort", NULL, -1, NULL);
+  hand_over (self, action, NULL, -1, NULL);
 }
 
 /* -- for others --------------------------------------------------------------------- */

@@ -4,7 +4,7 @@
 
 #include "agent-private.h"
 
-#include <string.h>
+#include "agent-log.h"
 
 QmigJournal *
 agent_open_journal (Agent *agent, GError **error)
@@ -45,10 +45,10 @@ agent_migrations_observe (QmigMigration *migration, const QmigEvent *event, gpoi
           = event->data != NULL && JSON_NODE_HOLDS_OBJECT (event->data) ? json_node_get_object (event->data) : NULL;
       g_autoptr(QmigResult) result = data != NULL ? qmig_result_from_object (data, NULL) : NULL;
 
-      g_message ("migration %s ended: %s%s%s", event->migration,
-                 result != NULL ? qmig_outcome_names[result->outcome] : "without a readable result",
-                 result != NULL && result->error != NULL ? ": " : "",
-                 result != NULL && result->error != NULL ? result->error : "");
+      agent_log_migration (event->migration, "migration %s ended: %s%s%s", event->migration,
+                           result != NULL ? qmig_outcome_names[result->outcome] : "without a readable result",
+                           result != NULL && result->error != NULL ? ": " : "",
+                           result != NULL && result->error != NULL ? result->error : "");
     }
   g_main_context_invoke (wake->agent->context, wake_in_main, wake);
 }
@@ -171,7 +171,7 @@ agent_migrations_recover (Agent *agent, GError **error)
           g_warning ("cannot take up migration %s: %s", ids[i], cause->message);
           continue;
         }
-      g_message ("migration %s is taken up again", ids[i]);
+      agent_log_migration (ids[i], "migration %s is taken up again", ids[i]);
       agent_migrations_add (agent, migration);
     }
   return TRUE;

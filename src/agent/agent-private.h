@@ -28,7 +28,9 @@ struct _Agent
   GMainLoop *loop;
   QmigJournal *journal;     /* of the main context; other threads open their own */
   SoupServer *server;
-  GThreadPool *workers;
+  guint n_workers;          /* threads of requests that block, and of reservations */
+  guint n_blocking;         /* of these, the ones of requests … */
+  GQueue waiting;           /* … and AgentRequests that wait for one of them to end */
   int runtime_lock;
   int state_lock;
 

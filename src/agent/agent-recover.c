@@ -6,20 +6,12 @@
 
 #include <string.h>
 
+#include "agent-log.h"
 #include "qmig-launcher.h"
 #include "qmig-process.h"
 #include "qmp-wait.h"
 
 #define KILL_MS 10000
-
-/* A source's reservation on its own host belongs to its migration, which takes it up itself, or asks a person. */
-static gboolean
-is_left_to_migration (Agent *agent, const char *id)
-{
-  g_autoptr(QmigMigrationInfo) info = qmig_journal_info (agent->journal, id, NULL);
-
-  return info != NULL && (info->active || (info->result != NULL && info->result->outcome == QMIG_OUTCOME_ATTENTION));
-}
 
 static gboolean
 is_in (const QmigProcess *process, const char *run_dir)
@@ -71,18 +63,36 @@ end_unlaunched (Agent *agent, const QmigReservation *reservation, GError **error
       && !qmig_launcher_remove_run_dir (agent->env.runtime_dir, spec->run_dir, error))
     return FALSE;
 
-  g_message ("reservation %s is ended: its destination was never launched", spec->migration);
+  agent_log_migration (spec->migration, "reservation %s is ended: its destination was never launched", spec->migration);
   return qmig_journal_reservation_end (agent->journal, spec->migration, error);
+}
+
+/* What is to be done first with one that was launched; NULL: nothing. */
+static const char *
+choose_action (Agent *agent, const QmigReservation *reservation)
+{
+  g_autoptr(QmigMigrationInfo) own = qmig_journal_info (agent->journal, reservation->spec->migration, NULL);
+  gboolean alive = qmig_process_is_alive (reservation->pid, reservation->start_time);
+
+  if (own == NULL)
+    return alive ? "query" : "abort";
+
+  /* A move within this host: its migration takes the reservation up itself, or a person decides. */
+  if (own->active || own->result == NULL || own->result->outcome == QMIG_OUTCOME_ATTENTION)
+    return NULL;
+
+  /* It has ended, and only the tidying was left. */
+  return own->result->outcome == QMIG_OUTCOME_COMPLETED ? "release" : "abort";
 }
 
 static void
 take_up (Agent *agent, const QmigReservation *reservation)
 {
   const char *id = reservation->spec->migration;
-  gboolean alive = reservation->pid > 0 && qmig_process_is_alive (reservation->pid, reservation->start_time);
+  const char *action = choose_action (agent, reservation);
   g_autoptr(GError) error = NULL;
 
-  if (is_left_to_migration (agent, id))
+  if (action == NULL)
     return;
 
   if (reservation->pid <= 0)
@@ -92,11 +102,8 @@ take_up (Agent *agent, const QmigReservation *reservation)
       return;
     }
 
-  g_message ("reservation %s is taken up again: its destination %s", id,
-             !alive              ? "is gone"
-             : reservation->held ? "is held"
-                                 : "has a new lease");
-  agent_incoming_resume (agent, reservation, alive);
+  agent_log_migration (id, "reservation %s is taken up again: %s%s", id, action, reservation->held ? ", held" : "");
+  agent_incoming_resume (agent, reservation, action);
 }
 
 gboolean

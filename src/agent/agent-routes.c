@@ -16,8 +16,8 @@ static const AgentRoute routes[] = {
   { "POST", "/v1/agent/stop", CHANGE, FALSE, agent_post_stop },
 
   { "GET", "/v1/hosts", READ, TRUE, agent_list_hosts },
-  { "POST", "/v1/hosts", CHANGE, FALSE, agent_add_host },
-  { "DELETE", "/v1/hosts/*", CHANGE, FALSE, agent_remove_host },
+  { "POST", "/v1/hosts", CHANGE, TRUE, agent_add_host },
+  { "DELETE", "/v1/hosts/*", CHANGE, TRUE, agent_remove_host },
   { "POST", "/v1/hosts/*/test", READ, TRUE, agent_test_host },
 
   { "GET", "/v1/vms", READ, TRUE, agent_list_vms },

@@ -19,6 +19,7 @@
 
 #define SOCKET_PATH_MAX 107
 #define BACKLOG 128
+#define WORKERS_MAX 16
 
 /* -- directories and locks ---------------------------------------------------- */
 
@@ -144,26 +145,35 @@ count_chunk (SoupServerMessage *message, GBytes *chunk, gpointer user_data)
 }
 
 static gboolean
+refuse_peer (SoupServerMessage *message, AgentNeed need)
+{
+  AgentPeer peer = get_peer (message);
+  g_autofree char *denied = agent_auth_refuse (&peer, getuid (), need);
+
+  if (denied != NULL)
+    refuse (message, SOUP_STATUS_FORBIDDEN, QMIG_EXIT_DENIED, "%s", denied);
+  return denied != NULL;
+}
+
+static gboolean
 refuse_head (SoupServerMessage *message, const char *path)
 {
   SoupMessageHeaders *headers = soup_server_message_get_request_headers (message);
   const char *query = g_uri_get_query (soup_server_message_get_uri (message));
-  AgentPeer peer = get_peer (message);
-  g_autofree char *denied = agent_auth_refuse (&peer, getuid (), AGENT_NEED_READ);
+  gboolean denied = refuse_peer (message, AGENT_NEED_READ);
 
-  if (denied != NULL)
-    refuse (message, SOUP_STATUS_FORBIDDEN, QMIG_EXIT_DENIED, "%s", denied);
-  else if (strlen (path) + (query != NULL ? strlen (query) : 0) > AGENT_TARGET_MAX_BYTES)
+  if (!denied && strlen (path) + (query != NULL ? strlen (query) : 0) > AGENT_TARGET_MAX_BYTES)
     refuse (message, SOUP_STATUS_REQUEST_URI_TOO_LONG, QMIG_EXIT_USAGE, "the path has more than %u bytes",
             AGENT_TARGET_MAX_BYTES);
-  else if (soup_message_headers_get_encoding (headers) == SOUP_ENCODING_CONTENT_LENGTH
+  else if (!denied && soup_message_headers_get_encoding (headers) == SOUP_ENCODING_CONTENT_LENGTH
            && soup_message_headers_get_content_length (headers) > (goffset) AGENT_BODY_MAX_BYTES)
     refuse (message, SOUP_STATUS_REQUEST_ENTITY_TOO_LARGE, QMIG_EXIT_USAGE, "the body has more than %u bytes",
             AGENT_BODY_MAX_BYTES);
-  else
+  else if (!denied)
     return FALSE;
 
-  /* The rest of such a request is not worth reading. */
+  /* libsoup reads the body all the same; it is worth no memory. */
+  soup_message_body_set_accumulate (soup_server_message_get_request_body (message), FALSE);
   soup_message_headers_replace (soup_server_message_get_response_headers (message), "Connection", "close");
   return TRUE;
 }
@@ -228,37 +238,57 @@ on_started (SoupServer *server, SoupServerMessage *message, gpointer user_data)
 typedef struct
 {
   AgentRequest *request;
+  GThread *thread;
   JsonObject *answer;
   GError *error;
 } Done;
+
+static void start_worker (AgentRequest *request);
 
 static gboolean
 answer_in_main (gpointer user_data)
 {
   Done *done = user_data;
+  Agent *agent = done->request->agent;
+  AgentRequest *next;
 
+  g_thread_join (done->thread);
   if (done->answer != NULL)
     agent_request_reply (done->request, done->answer);
   else
     agent_request_fail (done->request, done->error);
   g_free (done);
+
+  agent->n_workers--;
+  agent->n_blocking--;
+  next = g_queue_pop_head (&agent->waiting);
+  if (next != NULL)
+    start_worker (next);
   return G_SOURCE_REMOVE;
 }
 
-static void
-run_in_worker (gpointer data, gpointer user_data)
+static gpointer
+run_in_worker (gpointer user_data)
 {
-  AgentRequest *request = data;
-  Agent *agent = user_data;
-  GMainContext *context = g_main_context_new ();
+  AgentRequest *request = user_data;
+  g_autoptr(GMainContext) context = g_main_context_new ();
   Done *done = g_new0 (Done, 1);
 
   done->request = request;
+  done->thread = g_thread_self ();
   g_main_context_push_thread_default (context);
   done->answer = request->route->run (request, &done->error);
   g_main_context_pop_thread_default (context);
-  g_main_context_unref (context);
-  g_main_context_invoke (agent->context, answer_in_main, done);
+  g_main_context_invoke (request->agent->context, answer_in_main, done);
+  return NULL;
+}
+
+static void
+start_worker (AgentRequest *request)
+{
+  request->agent->n_workers++;
+  request->agent->n_blocking++;
+  g_thread_new ("request", run_in_worker, request);
 }
 
 static void
@@ -276,7 +306,10 @@ dispatch (AgentRequest *request)
 
   if (route->blocks)
     {
-      g_thread_pool_push (request->agent->workers, request, NULL);
+      if (request->agent->n_blocking < WORKERS_MAX)
+        start_worker (request);
+      else
+        g_queue_push_tail (&request->agent->waiting, request);
       return;
     }
 
@@ -344,6 +377,13 @@ on_request (SoupServer *server, SoupServerMessage *message, const char *path, GH
   if (route == NULL)
     {
       refuse (message, SOUP_STATUS_NOT_FOUND, QMIG_EXIT_NOT_FOUND, "this agent has no %s", path);
+      return;
+    }
+
+  if (refuse_peer (message, route->need))
+    {
+      g_free (params[0]);
+      g_free (params[1]);
       return;
     }
 
@@ -421,10 +461,6 @@ agent_server_start (Agent *agent, GError **error)
   g_autoptr(GSocket) socket = open_socket (agent, error);
 
   if (socket == NULL)
-    return FALSE;
-
-  agent->workers = g_thread_pool_new (run_in_worker, agent, 16, FALSE, error);
-  if (agent->workers == NULL)
     return FALSE;
 
   /* Raw paths: what is escaped in a segment must not become a slash before the table has seen it. */

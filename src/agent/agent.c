@@ -44,8 +44,6 @@ close_lock (int fd)
 static void
 agent_free (Agent *agent)
 {
-  if (agent->workers != NULL)
-    g_thread_pool_free (agent->workers, TRUE, TRUE);
   g_clear_pointer (&agent->journal, qmig_journal_close);
   g_ptr_array_unref (agent->streams);
   g_hash_table_unref (agent->migrations);
@@ -117,10 +115,11 @@ stop (Agent *agent)
 
   agent_server_stop (agent);
   g_message ("agent '%s' ends", agent->env.host_name);
-  if (migrations + incomings == 0)
+  if (migrations + incomings + agent->n_workers == 0)
     return;
 
-  g_message ("%u migrations and %u reservations will be taken up by the next agent", migrations, incomings);
+  if (migrations + incomings > 0)
+    g_message ("%u migrations and %u reservations will be taken up by the next agent", migrations, incomings);
   /* Not exit(): its handlers would run under the feet of threads that go on. */
   _exit (QMIG_EXIT_OK);
 }

@@ -15,10 +15,9 @@ G_BEGIN_DECLS
  *
  * Takes up what the journal has open, and serves until SIGTERM, SIGINT or
  * POST /v1/agent/stop.  Belongs to the main thread of a process of its own: it
- * installs the writer of the log (stderr), and where migrations still run at
- * the end it ends the process itself, since their threads are cut off wherever
- * they are, as a SIGKILL would do it; QEMUs live on, and the next agent takes
- * them up.
+ * installs the writer of the log (stderr), and where threads still work at
+ * the end it ends the process itself, since these are cut off wherever they are, as a
+ * SIGKILL would do it; QEMUs live on, and the next agent takes them up.
  *
  * Returns: a QmigExit; other than 0 @error says why it could not serve:
  *   QMIG_EXIT_CONFLICT when another agent serves these directories

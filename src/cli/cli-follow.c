@@ -17,6 +17,8 @@ struct _CliFollow
   GCancellable *stop;
   char *migration;    /* NULL until it is known */
   const char *stage;
+  gint64 seen;
+  gint64 known_seq;
   gboolean stage_came;
   gboolean interrupted;
   gboolean timed_out;
@@ -152,7 +154,11 @@ static gboolean
 got_event (const QmigEvent *event, gpointer user_data)
 {
   CliFollow *self = user_data;
+  gboolean is_result = g_strcmp0 (event->type, "result") == 0;
 
+  self->seen = event->seq;
+  if (is_result && event->seq < self->known_seq)
+    return TRUE;
   if (self->cli->out.format == CLI_FORMAT_JSONL)
     {
       g_autofree char *line = qmig_event_to_text (event);
@@ -160,7 +166,7 @@ got_event (const QmigEvent *event, gpointer user_data)
       cli_print ("%s\n", line);
     }
   cli_progress_event (self->progress, event);
-  if (g_strcmp0 (event->type, "result") == 0 && event->data != NULL && JSON_NODE_HOLDS_OBJECT (event->data))
+  if (is_result && event->data != NULL && JSON_NODE_HOLDS_OBJECT (event->data))
     {
       g_clear_pointer (&self->result, qmig_result_free);
       self->result = qmig_result_from_object (json_node_get_object (event->data), NULL);
@@ -192,10 +198,27 @@ explain_stop (CliFollow *self, GError *cause, GError **error)
   return FALSE;
 }
 
+/* A stream ends with each result: opens the next one where that was not the last. */
+static gboolean
+follow_all (CliFollow *self, GError **error)
+{
+  gint64 before;
+
+  do
+    {
+      before = self->seen;
+      if (!qmig_client_follow (self->cli->client, self->migration, before, got_event, self, self->stop, error))
+        return FALSE;
+    }
+  while (self->result == NULL && !self->stage_came && self->seen > before);
+  return TRUE;
+}
+
 gboolean
 cli_follow_run (CliFollow *self,
                 const char *migration,
                 gint64 after,
+                gint64 known_seq,
                 const char *stage,
                 QmigResult **result,
                 GError **error)
@@ -205,9 +228,11 @@ cli_follow_run (CliFollow *self,
 
   self->migration = g_strdup (migration);
   self->stage = stage;
+  self->seen = after;
+  self->known_seq = known_seq;
   if (self->interrupted && self->interrupt == CLI_INTERRUPT_CANCELS)
     ask_to_cancel (self);
-  done = qmig_client_follow (self->cli->client, migration, after, got_event, self, self->stop, &cause);
+  done = follow_all (self, &cause);
   cli_progress_clear (self->progress);
   if (self->result == NULL && !self->stage_came)
     return explain_stop (self, cause, error);
@@ -280,6 +305,15 @@ print_for_people (Cli *cli, const char *vm, const QmigResult *result)
     print_lines_to_stderr (failure);
 }
 
+/* The fields were checked before anything was asked. */
+static void
+print_value (Cli *cli, const QmigResult *result)
+{
+  g_autofree char *text = cli_output_value_text (&cli->out, &qmig_result_type, result, "vm_host", NULL);
+
+  cli_write (text);
+}
+
 int
 cli_follow_print_result (Cli *cli, const char *migration, const char *vm, const QmigResult *result)
 {
@@ -287,16 +321,17 @@ cli_follow_print_result (Cli *cli, const char *migration, const char *vm, const 
     {
     case CLI_FORMAT_TABLE:
     case CLI_FORMAT_WIDE:
-      print_for_people (cli, vm, result);
+      if (cli->out.fields == NULL)
+        print_for_people (cli, vm, result);
+      else
+        print_value (cli, result);
       break;
     case CLI_FORMAT_NAME:
       cli_print ("%s\n", migration);
       break;
     case CLI_FORMAT_JSON:
     case CLI_FORMAT_TSV:
-      /* The fields were checked before anything was asked. */
-      if (!cli_output_value (&cli->out, &qmig_result_type, result, "vm_host", NULL))
-        return QMIG_EXIT_USAGE;
+      print_value (cli, result);
       break;
     case CLI_FORMAT_JSONL:
       break;
@@ -305,12 +340,17 @@ cli_follow_print_result (Cli *cli, const char *migration, const char *vm, const 
 }
 
 int
-cli_follow_to_end (CliFollow *self, const char *migration, const char *vm, gint64 after, GError **error)
+cli_follow_to_end (CliFollow *self,
+                   const char *migration,
+                   const char *vm,
+                   gint64 after,
+                   gint64 known_seq,
+                   GError **error)
 {
   g_autoptr(QmigResult) result = NULL;
   g_autoptr(GError) cause = NULL;
 
-  if (cli_follow_run (self, migration, after, NULL, &result, &cause))
+  if (cli_follow_run (self, migration, after, known_seq, NULL, &result, &cause))
     return cli_follow_print_result (self->cli, migration, vm, result);
   cli_follow_close_stream (self->cli, migration, cause);
   g_propagate_error (error, g_steal_pointer (&cause));

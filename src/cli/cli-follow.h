@@ -27,6 +27,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (CliFollow, cli_follow_free)
 
 /**
  * cli_follow_run:
+ * @known_seq: what had happened when we asked; a result before it was not the end (a migration that was recovered has
+ *   several), and is passed over
  * @stage: (nullable): stop when this stage begins
  * @result: (out) (transfer full) (nullable): NULL where @stage came first
  *
@@ -35,6 +37,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (CliFollow, cli_follow_free)
 gboolean cli_follow_run (CliFollow    *self,
                          const char   *migration,
                          gint64        after,
+                         gint64        known_seq,
                          const char   *stage,
                          QmigResult  **result,
                          GError      **error) G_GNUC_WARN_UNUSED_RESULT;
@@ -43,7 +46,12 @@ gboolean cli_follow_run (CliFollow    *self,
 void cli_follow_close_stream (Cli *cli, const char *migration, const GError *error);
 
 /* Follows to the end and writes it as -o says.  Returns the exit status of the result. */
-int cli_follow_to_end (CliFollow *self, const char *migration, const char *vm, gint64 after, GError **error);
+int cli_follow_to_end (CliFollow   *self,
+                       const char  *migration,
+                       const char  *vm,
+                       gint64       after,
+                       gint64       known_seq,
+                       GError     **error);
 
 /* Writes @result as -o says: nothing with jsonl, where it was written as an event. */
 int cli_follow_print_result (Cli *cli, const char *migration, const char *vm, const QmigResult *result);

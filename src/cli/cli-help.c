@@ -56,7 +56,8 @@ append_introduction (GString *text)
   g_string_append (text, "qmig moves running QEMU virtual machines.\n\n");
   append_examples (text, "qmig vm list\n"
                          "qmig migrate web01 beta --downtime 300ms\n"
-                         "qmig watch");
+                         "qmig watch\n"
+                         "qmig demo");
   g_string_append (text, "\nUsage: qmig [OPTION…] COMMAND…\n");
 }
 

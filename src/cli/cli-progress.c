@@ -10,7 +10,6 @@
 
 #define LINE_EVERY_US (10 * G_USEC_PER_SEC)
 #define REDRAW_EVERY_US (G_USEC_PER_SEC / 20)
-#define BAR_CELLS 20
 
 struct _CliProgress
 {
@@ -84,7 +83,7 @@ terminal_columns (void)
   return columns != NULL && atoi (columns) > 0 ? (guint) atoi (columns) : 80;
 }
 
-/* "312 MiB left, 812 MiB/s sent, 45 MiB/s dirtied, pass 3": what is known of it. */
+/* "4.20 s, 312 MiB left, 812 MiB/s, dirty 45 MiB/s, pass 3": what is known of it; a narrow terminal cuts the end. */
 static GString *
 facts (const QmigSample *sample)
 {
@@ -94,16 +93,16 @@ facts (const QmigSample *sample)
   g_autofree char *dirty = sample->dirty_bytes_per_s != QMIG_UNSET ? cli_format_rate (sample->dirty_bytes_per_s) : NULL;
   g_autofree char *elapsed = sample->elapsed_ms != QMIG_UNSET ? cli_format_ms ((double) sample->elapsed_ms) : NULL;
 
+  if (elapsed != NULL)
+    g_string_append_printf (text, ", %s", elapsed);
   if (left != NULL)
     g_string_append_printf (text, ", %s left", left);
   if (sent != NULL)
-    g_string_append_printf (text, ", %s sent", sent);
+    g_string_append_printf (text, ", %s", sent);
   if (dirty != NULL)
-    g_string_append_printf (text, ", %s dirtied", dirty);
+    g_string_append_printf (text, ", dirty %s", dirty);
   if (sample->pass != QMIG_UNSET)
     g_string_append_printf (text, ", pass %" G_GINT64_FORMAT, sample->pass);
-  if (elapsed != NULL)
-    g_string_append_printf (text, ", %s", elapsed);
   if (text->len > 0)
     g_string_erase (text, 0, 2);
   return text;
@@ -127,12 +126,12 @@ done_ratio (const QmigSample *sample)
 }
 
 static void
-append_bar (GString *line, double ratio, gboolean unicode)
+append_bar (GString *line, double ratio, guint cells, gboolean unicode)
 {
-  guint full = (guint) (ratio * BAR_CELLS);
+  guint full = (guint) (ratio * cells);
 
   g_string_append (line, unicode ? " " : " [");
-  for (guint i = 0; i < BAR_CELLS; i++)
+  for (guint i = 0; i < cells; i++)
     g_string_append (line, unicode ? (i < full ? "█" : "░") : (i < full ? "#" : "-"));
   g_string_append_printf (line, "%s %3.0f%% ", unicode ? "" : "]", ratio * 100);
 }
@@ -160,7 +159,7 @@ cli_progress_bar_text (const QmigSample *sample, guint columns, gboolean unicode
   g_autoptr(GString) text = facts (sample);
 
   g_string_append_printf (line, "%-13s", qmig_stage_names[sample->stage]);
-  append_bar (line, done_ratio (sample), unicode);
+  append_bar (line, done_ratio (sample), columns < 100 ? 8 : 20, unicode);
   g_string_append (line, text->str);
   /* The last column stays free: a terminal that wraps there would leave lines behind. */
   truncate_columns (line, columns > 1 ? columns - 1 : 1);
@@ -244,6 +243,8 @@ cli_progress_event (CliProgress *self, const QmigEvent *event)
     show_sample (self, data);
   else if (strcmp (event->type, "stage") == 0)
     show_stage (self, data);
+  else if (strcmp (event->type, "log") == 0 && self->verbosity == 1)
+    cli_progress_say (self, json_strict_string (data, "text", ""));
   else if (self->verbosity > 1)
     {
       g_autofree char *text = json_strict_print (event->data);

@@ -4,6 +4,7 @@
 #include "cli-output.h"
 #include "cli-suggest.h"
 #include "cmd.h"
+#include "demo-report.h"
 
 #include <string.h>
 
@@ -143,6 +144,16 @@ static const CliOption agent_stop_options[] = {
   { NULL },
 };
 
+static const CliOption demo_options[] = {
+  { "ram", 0, CLI_SIZE, "SIZE", "memory of the guest (default: 256M)" },
+  { "working-set", 0, CLI_SIZE, "SIZE", "how much of it the guest uses (default: 64M)" },
+  { "dirty", 0, CLI_TEXT, "RATE|idle", "how fast the guest writes (default: 50MiB/s)" },
+  { "qemu", 0, CLI_TEXT, "PATH", "the QEMU to use (default: qemu-system-x86_64; without KVM a newer one that ./setup qemus unpacked)" },
+  { "accel", 0, CLI_CHOICE, "kvm|tcg|auto", "how QEMU runs the guest (default: auto, KVM where it serves)" },
+  { "keep", 0, CLI_FLAG, NULL, "leave all running and print how to look around" },
+  { NULL },
+};
+
 const CliVerb cli_verbs[] = {
   { NULL, "migrate", "VM [DEST]", "move a running VM to another host and follow it to the end",
     "qmig migrate web01 beta --downtime 300ms --expect downtime=300ms,total=2m && echo moved\n"
@@ -186,6 +197,12 @@ const CliVerb cli_verbs[] = {
   { NULL, "history", "", "list migrations that have ended",
     "qmig history --since 24h --result rolled-back", NULL,
     history_options, cmd_history, &qmig_migration_info_type, CLI_NEEDS_AGENT },
+  { NULL, "demo", "", "boot a small guest, move it between two hosts on this machine, and prove it",
+    "qmig demo\n"
+    "qmig demo --ram 1G --dirty 200MiB/s --keep",
+    "Starts two agents of its own in a temporary directory and removes everything at the end, whatever happens. Exit\n"
+    "status 1 where anything is not as it must be.",
+    demo_options, cmd_demo, &demo_report_type, CLI_NEEDS_NOTHING },
   { NULL, "doctor", "", "find out what works on this host",
     "qmig doctor", "Exit status 1 where a finding is 'fail'.",
     NULL, cmd_doctor, &qmig_check_type, CLI_NEEDS_AGENT },

@@ -54,23 +54,6 @@ print_entry (Cli *cli, JsonObject *answer, GError **error)
 }
 
 int
-cmd_host_add (Cli *cli, GError **error)
-{
-  g_autoptr(QmigHostRequest) request = qmig_host_request_new ();
-  g_autoptr(JsonObject) answer = NULL;
-  int status;
-
-  request->name = g_strdup (cli_arg (cli, 0));
-  request->uri = g_strdup (cli_arg (cli, 1));
-  answer = cli_call (cli, "POST", "/v1/hosts", qmig_host_request_to_object (request), error);
-  if (answer == NULL)
-    return QMIG_EXIT_ERROR;
-  /* It was added, whether or not it answers yet. */
-  status = print_entry (cli, answer, error);
-  return status == QMIG_EXIT_UNREACHABLE ? QMIG_EXIT_OK : status;
-}
-
-int
 cmd_host_remove (Cli *cli, GError **error)
 {
   g_autofree char *path = qmig_client_path ("/v1/hosts/%s", cli_arg (cli, 0));
@@ -86,4 +69,21 @@ cmd_host_test (Cli *cli, GError **error)
   g_autoptr(JsonObject) answer = cli_call (cli, "POST", path, NULL, error);
 
   return answer != NULL ? print_entry (cli, answer, error) : QMIG_EXIT_ERROR;
+}
+
+int
+cmd_host_add (Cli *cli, GError **error)
+{
+  g_autoptr(QmigHostRequest) request = qmig_host_request_new ();
+  g_autoptr(JsonObject) answer = NULL;
+  int status;
+
+  request->name = g_strdup (cli_arg (cli, 0));
+  request->uri = g_strdup (cli_arg (cli, 1));
+  answer = cli_call (cli, "POST", "/v1/hosts", qmig_host_request_to_object (request), error);
+  if (answer == NULL)
+    return QMIG_EXIT_ERROR;
+  /* It was added, whether or not it answers yet. */
+  status = cmd_host_test (cli, error);
+  return status == QMIG_EXIT_UNREACHABLE ? QMIG_EXIT_OK : status;
 }

@@ -61,7 +61,7 @@ start_and_follow (Cli *cli, QmigMigrateRequest *request, GError **error)
       g_propagate_error (error, g_steal_pointer (&cause));
       return QMIG_EXIT_ERROR;
     }
-  return cli_follow_to_end (follow, info->id, info->vm, 0, error);
+  return cli_follow_to_end (follow, info->id, info->vm, 0, 0, error);
 }
 
 int

@@ -125,20 +125,47 @@ cmd_migration_show (Cli *cli, GError **error)
   return QMIG_EXIT_OK;
 }
 
+typedef struct
+{
+  GPtrArray *events;
+  const char *type;  /* only these (nullable) */
+  gint64 seen;
+  gint64 last;       /* what has happened by now ends here */
+} EventList;
+
+static gboolean
+collect_event (const QmigEvent *event, gpointer user_data)
+{
+  EventList *list = user_data;
+
+  if (list->type == NULL || g_strcmp0 (event->type, list->type) == 0)
+    g_ptr_array_add (list->events, qmig_event_copy (event));
+  list->seen = event->seq;
+  return event->seq < list->last;
+}
+
+/* The stream ends with each result; a migration that was settled later has more than one. */
 static GPtrArray *
 get_events (Cli *cli, const char *type, GError **error)
 {
   g_autoptr(QmigMigrationInfo) info = cmd_steer_find (cli, error);
-  g_autoptr(GString) path = NULL;
+  g_autoptr(GPtrArray) events = g_ptr_array_new_with_free_func (qmig_event_type.destroy);
+  EventList list = { .events = events, .type = type };
 
   if (info == NULL)
     return NULL;
-  path = g_string_new ("/v1/migrations/");
-  g_string_append_uri_escaped (path, info->id, NULL, FALSE);
-  g_string_append (path, "/events");
-  append_query (path, "after", cli_options_text (cli->options, "after"));
-  append_query (path, "type", type);
-  return cli_get_list (cli, path->str, &qmig_event_type, error);
+  list.last = info->last_seq;
+  list.seen = cli_options_number (cli->options, "after", 0);
+  while (list.seen < list.last)
+    {
+      gint64 before = list.seen;
+
+      if (!qmig_client_follow (cli->client, info->id, list.seen, collect_event, &list, NULL, error))
+        return NULL;
+      if (list.seen == before)
+        break; /* samples long gone from the journal were the last */
+    }
+  return g_steal_pointer (&events);
 }
 
 int
@@ -192,9 +219,9 @@ cmd_migration_wait (Cli *cli, GError **error)
     return QMIG_EXIT_ERROR;
   follow = cli_follow_new (cli, CLI_INTERRUPT_DETACHES);
   if (stage == NULL || strcmp (stage, "end") == 0)
-    return cli_follow_to_end (follow, info->id, info->vm, 0, error);
+    return cli_follow_to_end (follow, info->id, info->vm, 0, info->last_seq, error);
 
-  if (!cli_follow_run (follow, info->id, 0, stage, &result, &cause))
+  if (!cli_follow_run (follow, info->id, 0, info->last_seq, stage, &result, &cause))
     {
       cli_follow_close_stream (cli, info->id, cause);
       g_propagate_error (error, g_steal_pointer (&cause));

@@ -17,7 +17,7 @@ follow_recovery (Cli *cli, const QmigMigrationInfo *info, GError **error)
   g_autoptr(GError) cause = NULL;
   g_autoptr(QmigResult) result = NULL;
 
-  if (!cli_follow_run (follow, info->id, info->last_seq, NULL, &result, &cause))
+  if (!cli_follow_run (follow, info->id, info->last_seq, info->last_seq, NULL, &result, &cause))
     {
       cli_follow_close_stream (cli, info->id, cause);
       g_propagate_error (error, g_steal_pointer (&cause));

@@ -111,7 +111,7 @@ cmd_request_check (Cli *cli, QmigMigrateRequest *request, GError **error)
 
   if (plan == NULL)
     return QMIG_EXIT_ERROR;
-  if (cli->out.format == CLI_FORMAT_TABLE || cli->out.format == CLI_FORMAT_WIDE)
+  if (cli->out.fields == NULL && (cli->out.format == CLI_FORMAT_TABLE || cli->out.format == CLI_FORMAT_WIDE))
     {
       g_autofree char *text = plan_text (cli, plan);
 

@@ -13,7 +13,7 @@ typedef struct
   Cli *cli;
   const char *uri;
   const QmigMigrationInfo *info;
-  gint64 after;
+  gint64 seen;
   GMutex *output;     /* stdout and stderr are shared by all */
   GCancellable *stop;
   CliProgress *progress;
@@ -27,9 +27,13 @@ static gboolean
 got_event (const QmigEvent *event, gpointer user_data)
 {
   Watch *watch = user_data;
-  g_autoptr(GMutexLocker) locker = g_mutex_locker_new (watch->output);
+  gboolean is_result = g_strcmp0 (event->type, "result") == 0;
+  G_GNUC_UNUSED g_autoptr(GMutexLocker) locker = g_mutex_locker_new (watch->output);
 
-  (void) locker;
+  watch->seen = event->seq;
+  /* A recovery has made it history. */
+  if (is_result && event->seq < watch->info->last_seq)
+    return TRUE;
   if (watch->cli->out.format == CLI_FORMAT_JSONL)
     {
       g_autofree char *line = qmig_event_to_text (event);
@@ -37,7 +41,7 @@ got_event (const QmigEvent *event, gpointer user_data)
       cli_print ("%s\n", line);
     }
   cli_progress_event (watch->progress, event);
-  if (g_strcmp0 (event->type, "result") == 0 && event->data != NULL && JSON_NODE_HOLDS_OBJECT (event->data))
+  if (is_result && event->data != NULL && JSON_NODE_HOLDS_OBJECT (event->data))
     {
       g_clear_pointer (&watch->result, qmig_result_free);
       watch->result = qmig_result_from_object (json_node_get_object (event->data), NULL);
@@ -54,33 +58,43 @@ report_lost (Watch *watch, const GError *error)
   cli_progress_say (watch->progress, error->message);
 }
 
+/* A stream ends with each result, also with one that was not the last. */
+static gboolean
+follow_to_result (Watch *watch, GError **error)
+{
+  g_autoptr(QmigClient) client = qmig_client_new (watch->uri, error);
+  gint64 before;
+
+  if (client == NULL)
+    return FALSE;
+  do
+    {
+      before = watch->seen;
+      if (!qmig_client_follow (client, watch->info->id, before, got_event, watch, watch->stop, error))
+        return FALSE;
+    }
+  while (watch->result == NULL && watch->seen > before);
+  if (watch->result == NULL)
+    g_set_error (error, QMIG_ERROR, QMIG_EXIT_UNREACHABLE, "the agent ended while %s was not over", watch->info->id);
+  return watch->result != NULL;
+}
+
 static gpointer
 watch_in_thread (gpointer user_data)
 {
   Watch *watch = user_data;
   g_autoptr(GMainContext) context = g_main_context_new ();
-  g_autoptr(QmigClient) client = NULL;
   g_autoptr(GError) error = NULL;
+  gboolean ended;
 
   g_main_context_push_thread_default (context);
-  client = qmig_client_new (watch->uri, &error);
-  if (client == NULL ||
-      !qmig_client_follow (client, watch->info->id, watch->after, got_event, watch, watch->stop, &error) ||
-      watch->result == NULL)
-    {
-      if (error == NULL)
-        g_set_error (&error, QMIG_ERROR, QMIG_EXIT_UNREACHABLE, "the agent ended while %s was not over", watch->info->id);
-      g_mutex_lock (watch->output);
-      report_lost (watch, error);
-      g_mutex_unlock (watch->output);
-    }
+  ended = follow_to_result (watch, &error);
+  g_mutex_lock (watch->output);
+  if (ended)
+    watch->status = cli_follow_print_result (watch->cli, watch->info->id, watch->info->vm, watch->result);
   else
-    {
-      g_mutex_lock (watch->output);
-      watch->status = cli_follow_print_result (watch->cli, watch->info->id, watch->info->vm, watch->result);
-      g_mutex_unlock (watch->output);
-    }
-  g_clear_object (&client);
+    report_lost (watch, error);
+  g_mutex_unlock (watch->output);
   g_main_context_pop_thread_default (context);
   g_atomic_int_add (watch->n_open, -1);
   g_main_context_wakeup (NULL);
@@ -130,7 +144,7 @@ cmd_watch_all (Cli *cli, GPtrArray *infos, gint64 after)
                         g_object_unref);
   for (guint i = 0; i < infos->len; i++)
     {
-      watches[i] = (Watch){ .cli = cli, .uri = qmig_client_get_uri (cli->client), .after = after, .output = &output,
+      watches[i] = (Watch){ .cli = cli, .uri = qmig_client_get_uri (cli->client), .seen = after, .output = &output,
                             .stop = stop, .n_open = &n_open };
       start_watch (&watches[i], g_ptr_array_index (infos, i));
     }

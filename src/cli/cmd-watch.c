@@ -63,5 +63,5 @@ cmd_watch (Cli *cli, GError **error)
   /* The events are over then: only the result is left to show. */
   if (info->result != NULL && after >= info->last_seq && cli->out.format != CLI_FORMAT_JSONL)
     return cli_follow_print_result (cli, info->id, info->vm, info->result);
-  return cli_follow_to_end (follow, info->id, info->vm, after, error);
+  return cli_follow_to_end (follow, info->id, info->vm, after, info->last_seq, error);
 }

@@ -40,6 +40,7 @@ int cmd_agent_run (Cli *cli, GError **error);
 int cmd_agent_status (Cli *cli, GError **error);
 int cmd_agent_stop (Cli *cli, GError **error);
 
+int cmd_demo (Cli *cli, GError **error);
 int cmd_doctor (Cli *cli, GError **error);
 int cmd_schema (Cli *cli, GError **error);
 int cmd_help (Cli *cli, GError **error);

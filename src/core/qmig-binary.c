@@ -7,8 +7,8 @@
 #include <unistd.h>
 
 #include "api-error.h"
+#include "qmp-client.h"
 #include "qmp-commands.h"
-#include "qmp-schema.h"
 
 #define PROBE_MS 10000
 /* What of a failed probe's stderr is told. */
@@ -20,7 +20,6 @@ typedef struct
 {
   struct stat st;
   QmigBinary *binary; /* (nullable) while not probed */
-  int keeps_on_error; /* -1 while not asked */
 } Known;
 
 static GMutex known_lock;
@@ -59,7 +58,6 @@ find_known (const char *path)
 
   entry = g_new0 (Known, 1);
   entry->st = st;
-  entry->keeps_on_error = -1;
   g_hash_table_insert (known, g_strdup (path), entry);
 
   return entry;
@@ -216,33 +214,4 @@ qmig_binary_probe (const char *path, QmpWait *wait, GError **error)
   g_mutex_unlock (&known_lock);
 
   return binary;
-}
-
-gboolean
-qmig_binary_keeps_on_error (const char *path, QmpClient *client, gboolean *keeps, QmpWait *wait, GError **error)
-{
-  g_autoptr(QmpSchema) schema = NULL;
-  Known *entry;
-  int answer;
-
-  g_mutex_lock (&known_lock);
-  entry = find_known (path);
-  answer = entry ? entry->keeps_on_error : -1;
-  g_mutex_unlock (&known_lock);
-
-  if (answer < 0)
-    {
-      schema = qmp_schema_read (client, wait, error);
-      if (schema == NULL)
-        return FALSE;
-      answer = qmp_schema_has_argument (schema, "migrate-incoming", "exit-on-error");
-      g_mutex_lock (&known_lock);
-      entry = find_known (path);
-      if (entry != NULL)
-        entry->keeps_on_error = answer;
-      g_mutex_unlock (&known_lock);
-    }
-  *keeps = answer != 0;
-
-  return TRUE;
 }

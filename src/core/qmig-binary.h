@@ -7,7 +7,7 @@
  * any thread.
  */
 
-#include "qmp-client.h"
+#include "qmp-wait.h"
 
 G_BEGIN_DECLS
 
@@ -22,8 +22,5 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (QmigBinary, qmig_binary_free)
 
 /* @path: absolute.  @error: why it is no QEMU that answers, with the end of its stderr.  (transfer full) */
 QmigBinary *qmig_binary_probe (const char *path, QmpWait *wait, GError **error) G_GNUC_WARN_UNUSED_RESULT;
-
-/* Whether migrate-incoming takes exit-on-error; @client is a monitor of a QEMU of this @path. */
-gboolean qmig_binary_keeps_on_error (const char *path, QmpClient *client, gboolean *keeps, QmpWait *wait, GError **error);
 
 G_END_DECLS

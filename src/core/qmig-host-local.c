@@ -425,12 +425,21 @@ cont_and_see (QmigHostLocal *self, QmpWait *wait, GError **error)
          qmp_wait_until (wait, check_running, self, error);
 }
 
+/* The guest stands still meanwhile: what events have told is not asked again.  Loaded stays loaded. */
+static gboolean
+see_for_commit (QmigHostLocal *self, QmpWait *wait, GError **error)
+{
+  if (phase_of (self) == QMIG_INCOMING_LOADED && qmig_destination_check_fresh (self->destination, NULL))
+    return TRUE;
+  return qmig_destination_look (self->destination, wait, error);
+}
+
 static gboolean
 act_commit (QmigHostLocal *self, QmpWait *wait, GError **error)
 {
   g_autoptr(GError) lost = NULL;
 
-  if (!qmig_destination_look (self->destination, wait, error) || !check_loaded (self, "cannot commit", error))
+  if (!see_for_commit (self, wait, error) || !check_loaded (self, "cannot commit", error))
     return FALSE;
   if (phase_of (self) == QMIG_INCOMING_COMMITTED || cont_and_see (self, wait, &lost))
     return TRUE;

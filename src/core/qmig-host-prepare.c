@@ -3,7 +3,6 @@
 
 #include <string.h>
 
-#include "qmig-binary.h"
 #include "qmig-host-facts.h"
 #include "qmp-commands.h"
 #include "qmp-error.h"
@@ -140,9 +139,28 @@ tcp_uri (const QmigIncomingSpec *spec, gint64 port)
                           host, port);
 }
 
+/*
+ * A destination that fails shall stay and say why.  Older QEMUs do not know the
+ * argument and refuse it before anything happens, which costs less than to
+ * read the schema.
+ */
+static gboolean
+begin_incoming (QmpClient *client, const char *uri, QmpWait *wait, GError **error)
+{
+  g_autoptr(GError) cause = NULL;
+
+  if (qmp_migrate_incoming (client, uri, TRUE, wait, &cause))
+    return TRUE;
+  if (qmp_error_is_refusal (cause) && strstr (cause->message, "exit-on-error") != NULL)
+    return qmp_migrate_incoming (client, uri, FALSE, wait, error);
+  g_propagate_error (error, g_steal_pointer (&cause));
+
+  return FALSE;
+}
+
 /* The first port of the range that is free; QEMU may be asked again after it could not listen. */
 static gboolean
-listen_tcp (QmpClient *client, const QmigIncomingSpec *spec, gboolean keeps, QmpWait *wait, GError **error)
+listen_tcp (QmpClient *client, const QmigIncomingSpec *spec, QmpWait *wait, GError **error)
 {
   gint64 port = spec->port > 0 ? spec->port : 0;
   gint64 last = spec->port_last > port && port > 0 ? MIN (spec->port_last, 65535) : port;
@@ -152,7 +170,7 @@ listen_tcp (QmpClient *client, const QmigIncomingSpec *spec, gboolean keeps, Qmp
       g_autoptr(GError) cause = NULL;
       g_autofree char *uri = tcp_uri (spec, port);
 
-      if (qmp_migrate_incoming (client, uri, keeps, wait, &cause))
+      if (begin_incoming (client, uri, wait, &cause))
         return TRUE;
       if (port < last && qmp_error_is_refusal (cause))
         continue;
@@ -162,12 +180,12 @@ listen_tcp (QmpClient *client, const QmigIncomingSpec *spec, gboolean keeps, Qmp
 }
 
 static gboolean
-listen (QmpClient *client, const QmigIncomingSpec *spec, gboolean keeps, QmpWait *wait, GError **error)
+listen (QmpClient *client, const QmigIncomingSpec *spec, QmpWait *wait, GError **error)
 {
   g_autofree char *uri = NULL;
 
   if (g_strcmp0 (spec->transport, "tcp") == 0)
-    return listen_tcp (client, spec, keeps, wait, error);
+    return listen_tcp (client, spec, wait, error);
   if (g_strcmp0 (spec->transport, "unix") != 0)
     {
       g_set_error (error, QMIG_ERROR, QMIG_EXIT_UNSUPPORTED, "there is no transport '%s'", spec->transport);
@@ -175,7 +193,7 @@ listen (QmpClient *client, const QmigIncomingSpec *spec, gboolean keeps, QmpWait
     }
   uri = g_strconcat ("unix:", spec->run_dir, "/" QMIG_MIGRATION_SOCKET, NULL);
 
-  return qmp_migrate_incoming (client, uri, keeps, wait, error);
+  return begin_incoming (client, uri, wait, error);
 }
 
 gboolean
@@ -183,12 +201,10 @@ qmig_host_prepare_listen (QmigDestination *destination, const QmigIncomingSpec *
 {
   QmpClient *client = qmig_destination_get_client (destination);
   const QmigIncoming *state;
-  gboolean keeps;
 
   if (!check_inmigrate (destination, wait, error) || !set_capabilities (client, spec, wait, error) ||
       !set_parameters (client, spec, wait, error) ||
-      !qmig_binary_keeps_on_error (spec->argv[0], client, &keeps, wait, error) ||
-      !listen (client, spec, keeps, wait, error) || !qmig_destination_look (destination, wait, error))
+      !listen (client, spec, wait, error) || !qmig_destination_look (destination, wait, error))
     return FALSE;
   state = qmig_destination_get_state (destination);
   if (state->phase == QMIG_INCOMING_LISTENING && state->uri != NULL)

@@ -1,313 +1,498 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "qmig-inventory.h"
 
+#include <string.h>
+#include <unistd.h>
+
 #include "qmig-cmdline.h"
 #include "qmp-commands.h"
 #include "qmp-error.h"
 
-#define PARALLEL 32
+#define ASK_THREADS 32
+/* For a VM that only QEMU itself can name. */
+#define FIND_ASK_MS 1000
+#define NEAR_MISSES 5
 
-/* -- from /proc and the journal ------------------------------------------------ */
+/* -- from /proc and the journal ------------------------------------------------- */
+
+typedef struct
+{
+  const QmigEnv *env;
+  GPtrArray *vms;          /* QmigVm */
+  GPtrArray *added;        /* QmigVmRequest */
+  GPtrArray *reservations; /* QmigReservation */
+  char *own_dir;           /* where the monitors of the QEMUs of this agent are */
+} Inventory;
+
+static void
+inventory_clear (Inventory *self)
+{
+  g_clear_pointer (&self->vms, g_ptr_array_unref);
+  g_clear_pointer (&self->added, g_ptr_array_unref);
+  g_clear_pointer (&self->reservations, g_ptr_array_unref);
+  g_clear_pointer (&self->own_dir, g_free);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Inventory, inventory_clear)
 
 static gboolean
-is_below (const char *path, const char *dir)
+has_path (const QmigCmdlineInfo *info, const char *path)
 {
-  gsize length = strlen (dir);
-
-  return strncmp (path, dir, length) == 0 && path[length] == G_DIR_SEPARATOR;
+  return path != NULL && (g_strv_contains ((const char *const *) info->qmp_paths, path) ||
+                          g_strcmp0 (info->qmig_qmp_path, path) == 0);
 }
 
-/* Our own monitor is launched in a run directory of ours; another agent's belongs to another host. */
+/* Not a VM yet, but the room for one that is on its way here. */
 static gboolean
-belongs_to_another_agent (const QmigEnv *env, const QmigCmdlineInfo *info)
+is_incoming (const Inventory *self, const QmigProcess *process, const QmigCmdlineInfo *info)
 {
-  return info->qmig_qmp_path != NULL && !is_below (info->qmig_qmp_path, env->runtime_dir);
+  for (guint i = 0; i < self->reservations->len; i++)
+    {
+      const QmigReservation *reservation = g_ptr_array_index (self->reservations, i);
+
+      if ((reservation->pid == process->pid && reservation->start_time == process->start_time) ||
+          has_path (info, reservation->spec->qmp))
+        return TRUE;
+    }
+  return FALSE;
 }
 
-static char *
-find_problem (const QmigCmdlineInfo *info, const char *qmp)
+static const QmigVmRequest *
+find_added (const Inventory *self, const QmigProcess *process, const QmigCmdlineInfo *info)
 {
-  if (info->foreign != NULL && info->foreign[0] != NULL)
-    return g_strdup (info->foreign[0]);
-  if (qmp == NULL)
-    return g_strdup ("no QMP monitor on a unix socket: start it with -qmp unix:PATH,server=on,wait=off");
+  for (guint i = 0; i < self->added->len; i++)
+    {
+      const QmigVmRequest *added = g_ptr_array_index (self->added, i);
+
+      if ((added->pid > 0 && added->pid == process->pid) || has_path (info, added->qmp))
+        return added;
+    }
   return NULL;
 }
 
-static QmigVm *
-vm_from_process (const QmigEnv *env, const QmigProcess *process, const QmigCmdlineInfo *info)
+/* Why qmig may not use the VM's monitor; NULL when it may.  (transfer full) */
+static char *
+denial (const QmigProcess *process, const QmigCmdlineInfo *info)
 {
+  if (info->foreign[0] != NULL)
+    return g_strdup (info->foreign[0]);
+  if (geteuid () != 0 && process->uid != (gint64) geteuid ())
+    return g_strdup_printf ("it belongs to uid %" G_GINT64_FORMAT ", this agent runs as uid %d", process->uid, (int) geteuid ());
+  return NULL;
+}
+
+static void
+set_monitor (QmigVm *vm, const QmigProcess *process, const QmigCmdlineInfo *info, const QmigVmRequest *added)
+{
+  vm->problem = denial (process, info);
+  if (vm->problem != NULL)
+    return;
+  if (info->qmig_qmp_path != NULL)
+    vm->qmp = g_strdup (info->qmig_qmp_path);
+  else if (added != NULL && added->qmp != NULL)
+    vm->qmp = g_strdup (added->qmp);
+  else if (info->qmp_paths[0] != NULL)
+    vm->qmp = g_strdup (info->qmp_paths[0]);
+  else
+    vm->problem = g_strdup ("there is no QMP monitor on its command line: give it one with -qmp unix:PATH,server=on,wait=off, "
+                            "or name its socket with 'qmig vm add'");
+}
+
+static QmigVm *
+vm_from_process (const Inventory *self, const QmigProcess *process, const QmigCmdlineInfo *info)
+{
+  const QmigVmRequest *added = find_added (self, process, info);
   QmigVm *vm = qmig_vm_new ();
-  const char *qmp = info->qmig_qmp_path != NULL ? info->qmig_qmp_path : info->qmp_paths != NULL ? info->qmp_paths[0] : NULL;
 
   vm->id = g_strdup_printf ("%" G_GINT64_FORMAT ".%" G_GINT64_FORMAT, process->pid, process->start_time);
-  vm->name = info->name != NULL ? g_strdup (info->name) : g_strdup_printf ("qemu-%" G_GINT64_FORMAT, process->pid);
+  vm->name = g_strdup (added && added->name ? added->name : info->name);
   vm->uuid = g_strdup (info->uuid);
-  vm->host = g_strdup (env->host_name);
+  vm->host = g_strdup (self->env->host_name);
   vm->pid = process->pid;
   vm->start_time = process->start_time;
   vm->uid = process->uid;
   vm->binary = g_strdup (process->exe);
-  vm->qmp = g_strdup (qmp);
-  vm->owner = g_strdup (info->qmig_qmp_path != NULL ? "qmig" : "found");
-  vm->problem = find_problem (info, qmp);
+  vm->owner = g_strdup (info->qmig_qmp_path ? "qmig" : added ? "added" : "found");
   vm->argv = g_strdupv (process->argv);
+  set_monitor (vm, process, info, added);
+
   return vm;
 }
 
-static GPtrArray *
-list_processes (const QmigEnv *env)
-{
-  g_autoptr(GPtrArray) processes = qmig_process_list_qemus ();
-  GPtrArray *vms = g_ptr_array_new_with_free_func (qmig_vm_type.destroy);
-
-  for (guint i = 0; i < processes->len; i++)
-    {
-      const QmigProcess *process = g_ptr_array_index (processes, i);
-      g_autoptr(QmigCmdlineInfo) info = qmig_cmdline_inspect ((const char *const *) process->argv, process->cwd);
-
-      /* QEMUs that only tell about themselves (-version, -machine none probes) have no monitor and no name. */
-      if (!belongs_to_another_agent (env, info))
-        g_ptr_array_add (vms, vm_from_process (env, process, info));
-    }
-  return vms;
-}
-
-static QmigVm *
-find_pid (GPtrArray *vms, gint64 pid)
-{
-  for (guint i = 0; i < vms->len; i++)
-    {
-      QmigVm *vm = g_ptr_array_index (vms, i);
-
-      if (vm->pid == pid)
-        return vm;
-    }
-  return NULL;
-}
-
-static QmigVm *
-find_qmp (GPtrArray *vms, const char *qmp)
-{
-  for (guint i = 0; i < vms->len; i++)
-    {
-      QmigVm *vm = g_ptr_array_index (vms, i);
-
-      if (qmp != NULL && g_strcmp0 (vm->qmp, qmp) == 0)
-        return vm;
-    }
-  return NULL;
-}
-
-static gint64
-listener_pid (const char *qmp)
-{
-  g_autoptr(GMainContext) context = g_main_context_new ();
-  gint64 pid = 0;
-
-  g_main_context_push_thread_default (context);
-  {
-    g_autoptr(QmpWait) wait = qmp_wait_new (NULL, "the monitor", 1000);
-    g_autoptr(QmpClient) client = qmp_client_open (qmp, wait, NULL);
-
-    if (client != NULL)
-      {
-        pid = qmp_client_get_peer_pid (client);
-        qmp_client_close (client);
-      }
-  }
-  g_main_context_pop_thread_default (context);
-  return pid;
-}
-
-/* What the user added by name: a monitor that no command line shows, or a better name for a process that was found. */
 static void
-apply_added (const QmigEnv *env, GPtrArray *vms, const QmigVmRequest *added)
+add_processes (Inventory *self)
 {
-  QmigVm *vm = added->pid > 0 ? find_pid (vms, added->pid) : find_qmp (vms, added->qmp);
-  gint64 pid = added->pid;
+  g_autoptr(GPtrArray) qemus = qmig_process_list_qemus ();
 
-  if (vm == NULL && added->qmp != NULL)
+  for (guint i = 0; i < qemus->len; i++)
     {
-      pid = listener_pid (added->qmp);
-      vm = pid > 0 ? find_pid (vms, pid) : NULL;
+      const QmigProcess *process = g_ptr_array_index (qemus, i);
+      g_autoptr(QmigCmdlineInfo) info = qmig_cmdline_inspect ((const char *const *) process->argv, process->cwd);
+      gboolean other_agents = info->qmig_qmp_path != NULL && !g_str_has_prefix (info->qmig_qmp_path, self->own_dir);
+
+      if (!other_agents && !is_incoming (self, process, info))
+        g_ptr_array_add (self->vms, vm_from_process (self, process, info));
     }
-  if (vm == NULL)
-    {
-      vm = qmig_vm_new ();
-      vm->id = g_strdup_printf ("added-%s", added->name);
-      vm->host = g_strdup (env->host_name);
-      vm->qmp = g_strdup (added->qmp);
-      vm->problem = g_strdup (pid > 0 ? "its process is not a QEMU of this host" : "nobody listens on its monitor");
-      g_ptr_array_add (vms, vm);
-    }
-  else if (added->qmp != NULL)
-    {
-      g_free (vm->qmp);
-      vm->qmp = g_strdup (added->qmp);
-      g_clear_pointer (&vm->problem, g_free);
-    }
-  g_free (vm->name);
-  vm->name = g_strdup (added->name);
-  g_free (vm->owner);
-  vm->owner = g_strdup ("added");
 }
-
-static GPtrArray *
-list_known (const QmigEnv *env, GError **error)
-{
-  g_autoptr(QmigJournal) journal = qmig_journal_open (env->state_dir, error);
-  g_autoptr(GPtrArray) added = journal != NULL ? qmig_journal_list_vms (journal, error) : NULL;
-  GPtrArray *vms;
-
-  if (added == NULL)
-    return NULL;
-  vms = list_processes (env);
-  for (guint i = 0; i < added->len; i++)
-    apply_added (env, vms, g_ptr_array_index (added, i));
-  return vms;
-}
-
-/* -- from QEMU --------------------------------------------------------------------- */
 
 static gboolean
-read_vm (QmigVm *vm, QmpClient *client, QmpWait *wait, GError **error)
+is_listed (const Inventory *self, const QmigVmRequest *added)
 {
-  g_autofree char *state = NULL;
-  g_autofree char *uuid = NULL;
-  g_autofree char *machine = NULL;
-  QmpRunState run_state;
+  for (guint i = 0; i < self->vms->len; i++)
+    {
+      const QmigVm *vm = g_ptr_array_index (self->vms, i);
+
+      if (g_strcmp0 (vm->name, added->name) == 0)
+        return TRUE;
+    }
+  return FALSE;
+}
+
+/* What was added by hand and no command line shows: its process is known once its monitor answers. */
+static void
+add_added (Inventory *self)
+{
+  for (guint i = 0; i < self->added->len; i++)
+    {
+      const QmigVmRequest *added = g_ptr_array_index (self->added, i);
+      QmigVm *vm;
+
+      if (is_listed (self, added))
+        continue;
+      vm = qmig_vm_new ();
+      vm->id = g_strdup (added->name);
+      vm->name = g_strdup (added->name);
+      vm->host = g_strdup (self->env->host_name);
+      vm->qmp = g_strdup (added->qmp);
+      vm->owner = g_strdup ("added");
+      if (added->qmp == NULL)
+        vm->problem = g_strdup_printf ("process %" G_GINT64_FORMAT " is gone", added->pid);
+      g_ptr_array_add (self->vms, vm);
+    }
+}
+
+static gboolean
+inventory_read (Inventory *self, const QmigEnv *env, GError **error)
+{
+  g_autoptr(QmigJournal) journal = qmig_journal_open (env->state_dir, error);
+
+  self->env = env;
+  self->added = journal ? qmig_journal_list_vms (journal, error) : NULL;
+  self->reservations = self->added ? qmig_journal_list_reservations (journal, error) : NULL;
+  if (self->reservations == NULL)
+    return FALSE;
+  self->own_dir = g_build_filename (env->runtime_dir, "vm", G_DIR_SEPARATOR_S, NULL);
+  self->vms = g_ptr_array_new_with_free_func ((GDestroyNotify) qmig_vm_free);
+  add_processes (self);
+  add_added (self);
+
+  return TRUE;
+}
+
+/* -- asking ---------------------------------------------------------------------- */
+
+static void
+replace (char **field, char *value)
+{
+  g_free (*field);
+  *field = value;
+}
+
+static gboolean
+check_peer (QmigVm *vm, QmpClient *client, GError **error)
+{
+  gint64 peer = qmp_client_get_peer_pid (client);
+
+  if (peer <= 0 || peer == vm->pid)
+    return TRUE;
+  if (vm->pid > 0)
+    {
+      g_set_error (error, QMIG_ERROR, QMIG_EXIT_CONFLICT,
+                   "its monitor %s belongs to process %" G_GINT64_FORMAT ", not to %" G_GINT64_FORMAT, vm->qmp, peer, vm->pid);
+      return FALSE;
+    }
+  return TRUE;
+}
+
+static gboolean
+fill_process (QmigVm *vm, QmpClient *client, GError **error)
+{
+  g_autoptr(QmigProcess) process = NULL;
+
+  if (vm->pid > 0)
+    return TRUE;
+  process = qmig_process_read (qmp_client_get_peer_pid (client), error);
+  if (process == NULL)
+    return FALSE;
+  replace (&vm->id, g_strdup_printf ("%" G_GINT64_FORMAT ".%" G_GINT64_FORMAT, process->pid, process->start_time));
+  vm->pid = process->pid;
+  vm->start_time = process->start_time;
+  vm->uid = process->uid;
+  replace (&vm->binary, g_strdup (process->exe));
+  g_strfreev (vm->argv);
+  vm->argv = g_strdupv (process->argv);
+
+  return TRUE;
+}
+
+static gboolean
+fill_identity (QmigVm *vm, QmpClient *client, QmpWait *wait, GError **error)
+{
+  if (vm->name == NULL || vm->name[0] == '\0')
+    {
+      g_autofree char *name = qmp_query_name (client, wait, error);
+
+      if (name == NULL)
+        return FALSE;
+      if (name[0] != '\0')
+        replace (&vm->name, g_steal_pointer (&name));
+    }
+  if (vm->uuid == NULL)
+    vm->uuid = qmp_query_uuid (client, wait, error);
+
+  return vm->uuid != NULL;
+}
+
+static gboolean
+fill_hardware (QmigVm *vm, QmpClient *client, QmpWait *wait, GError **error)
+{
   gboolean kvm;
   int vcpus;
 
-  if (!qmp_query_status (client, &run_state, &state, wait, error) ||
-      (uuid = qmp_query_uuid (client, wait, error)) == NULL ||
-      (machine = qmp_query_machine_type (client, wait, error)) == NULL ||
-      !qmp_query_kvm (client, &kvm, wait, error) ||
-      !qmp_query_memory_bytes (client, &vm->memory_bytes, wait, error) ||
-      !qmp_query_vcpus (client, &vcpus, wait, error))
+  replace (&vm->qemu_version, g_strdup (qmp_client_get_version_text (client)));
+  replace (&vm->machine, qmp_query_machine_type (client, wait, error));
+  if (vm->machine == NULL || !qmp_query_memory_bytes (client, &vm->memory_bytes, wait, error) ||
+      !qmp_query_vcpus (client, &vcpus, wait, error) || !qmp_query_kvm (client, &kvm, wait, error))
     return FALSE;
-
   vm->vcpus = vcpus;
-  g_free (vm->accelerator);
-  vm->accelerator = g_strdup (kvm ? "kvm" : "tcg");
-  g_free (vm->run_state);
-  vm->run_state = g_steal_pointer (&state);
-  g_free (vm->uuid);
-  vm->uuid = g_steal_pointer (&uuid);
-  g_free (vm->machine);
-  vm->machine = g_steal_pointer (&machine);
+  replace (&vm->accelerator, g_strdup (kvm ? "kvm" : "tcg"));
+
   return TRUE;
 }
 
 gboolean
 qmig_inventory_ask (QmigVm *vm, QmpWait *wait, GError **error)
 {
-  g_autoptr(QmpClient) client = qmp_client_open (vm->qmp, wait, error);
+  g_autoptr(QmpClient) client = NULL;
+  g_autofree char *run_state = NULL;
+  QmpRunState state;
   gboolean ok;
 
+  if (vm->qmp == NULL)
+    {
+      g_set_error (error, QMIG_ERROR, QMIG_EXIT_UNSUPPORTED, "%s", vm->problem ? vm->problem : "it has no QMP monitor");
+      return FALSE;
+    }
+  client = qmp_client_open (vm->qmp, wait, error);
   if (client == NULL)
     return FALSE;
-  g_free (vm->qemu_version);
-  vm->qemu_version = g_strdup (qmp_client_get_version_text (client));
-  ok = read_vm (vm, client, wait, error);
+  ok = check_peer (vm, client, error) && fill_process (vm, client, error) &&
+       qmp_query_status (client, &state, &run_state, wait, error) && fill_identity (vm, client, wait, error) &&
+       fill_hardware (vm, client, wait, error);
+  if (run_state != NULL)
+    replace (&vm->run_state, g_steal_pointer (&run_state));
   qmp_client_close (client);
+
   return ok;
 }
 
+/* In a main context of its own; the problem becomes part of the VM. */
 static void
-ask_in_thread (gpointer data, gpointer user_data)
+ask_within (QmigVm *vm, gint64 timeout_ms)
 {
-  QmigVm *vm = data;
-  gint64 timeout_ms = *(gint64 *) user_data;
   g_autoptr(GMainContext) context = g_main_context_new ();
-  g_autoptr(GError) error = NULL;
+  g_autoptr(GError) problem = NULL;
 
   g_main_context_push_thread_default (context);
   {
-    g_autoptr(QmpWait) wait = qmp_wait_new (NULL, "the monitor", timeout_ms);
+    g_autoptr(QmpWait) wait = qmp_wait_new (NULL, "its monitor", timeout_ms);
 
-    if (!qmig_inventory_ask (vm, wait, &error))
-      vm->problem = g_strdup (error->message);
+    if (!qmig_inventory_ask (vm, wait, &problem))
+      replace (&vm->problem, g_error_matches (problem, QMP_ERROR, QMP_ERROR_BUSY)
+                                 ? g_strdup_printf ("another client holds the monitor %s", vm->qmp)
+                                 : g_strdup (problem->message));
+    /* Closing is a matter of a few turns. */
+    while (g_main_context_iteration (context, FALSE))
+      continue;
   }
   g_main_context_pop_thread_default (context);
 }
 
 static void
-ask_all (GPtrArray *vms, gint64 timeout_ms, QmigInventoryBusy busy, gpointer user_data)
+ask_worker (gpointer data, gpointer user_data)
 {
-  GThreadPool *pool = g_thread_pool_new (ask_in_thread, &timeout_ms, PARALLEL, FALSE, NULL);
+  const gint64 *deadline_us = user_data;
+  gint64 left_ms = (*deadline_us - g_get_monotonic_time ()) / 1000;
+  QmigVm *vm = data;
+
+  if (left_ms > 0)
+    ask_within (vm, left_ms);
+  else
+    replace (&vm->problem, g_strdup ("not asked: the others took all the time there was"));
+}
+
+static void
+ask_all (GPtrArray *vms, gint64 timeout_ms)
+{
+  gint64 deadline_us = g_get_monotonic_time () + timeout_ms * 1000;
+  GThreadPool *pool = g_thread_pool_new (ask_worker, &deadline_us, ASK_THREADS, FALSE, NULL);
 
   for (guint i = 0; i < vms->len; i++)
     {
       QmigVm *vm = g_ptr_array_index (vms, i);
 
-      vm->migration = busy != NULL && vm->pid > 0 ? busy (vm->pid, &vm->run_state, user_data) : NULL;
-      if (vm->migration == NULL && vm->problem == NULL)
+      if (vm->qmp != NULL && vm->migration == NULL && vm->problem == NULL)
         g_thread_pool_push (pool, vm, NULL);
     }
   g_thread_pool_free (pool, FALSE, TRUE);
 }
 
-GPtrArray *
-qmig_inventory_list (const QmigEnv *env, gboolean ask, gint64 timeout_ms, QmigInventoryBusy busy, gpointer user_data, GError **error)
-{
-  GPtrArray *vms = list_known (env, error);
+/* -- what is offered --------------------------------------------------------------- */
 
-  if (vms != NULL && ask)
-    ask_all (vms, timeout_ms, busy, user_data);
-  return vms;
+/* A VM without a name of its own is called by its process, so that it can be spoken of. */
+static void
+name_the_nameless (GPtrArray *vms)
+{
+  for (guint i = 0; i < vms->len; i++)
+    {
+      QmigVm *vm = g_ptr_array_index (vms, i);
+
+      if (vm->name == NULL || vm->name[0] == '\0')
+        replace (&vm->name, g_strdup_printf ("qemu-%" G_GINT64_FORMAT, vm->pid));
+    }
 }
 
-/* -- by name ------------------------------------------------------------------------- */
+static gint
+compare_vms (gconstpointer a, gconstpointer b)
+{
+  const QmigVm *left = *(const QmigVm *const *) a;
+  const QmigVm *right = *(const QmigVm *const *) b;
+  int order = g_strcmp0 (left->name, right->name);
+
+  return order != 0 ? order : (left->pid > right->pid) - (left->pid < right->pid);
+}
+
+GPtrArray *
+qmig_inventory_list (const QmigEnv *env,
+                     gboolean ask,
+                     gint64 timeout_ms,
+                     QmigInventoryBusy busy,
+                     gpointer user_data,
+                     GError **error)
+{
+  g_auto(Inventory) inventory = { NULL };
+
+  if (!inventory_read (&inventory, env, error))
+    return NULL;
+  for (guint i = 0; i < inventory.vms->len && busy != NULL; i++)
+    {
+      QmigVm *vm = g_ptr_array_index (inventory.vms, i);
+
+      if (vm->pid > 0)
+        vm->migration = busy (vm->pid, &vm->run_state, user_data);
+    }
+  if (ask)
+    ask_all (inventory.vms, timeout_ms);
+  name_the_nameless (inventory.vms);
+  for (guint i = 0; i < inventory.vms->len; i++)
+    g_clear_pointer (&((QmigVm *) g_ptr_array_index (inventory.vms, i))->argv, g_strfreev);
+  g_ptr_array_sort (inventory.vms, compare_vms);
+
+  return g_steal_pointer (&inventory.vms);
+}
 
 static gboolean
 matches (const QmigVm *vm, const char *what)
 {
   g_autofree char *pid = g_strdup_printf ("%" G_GINT64_FORMAT, vm->pid);
 
-  return g_strcmp0 (vm->name, what) == 0 || g_strcmp0 (vm->id, what) == 0 || g_str_equal (pid, what) ||
+  return g_strcmp0 (vm->name, what) == 0 || g_strcmp0 (vm->id, what) == 0 || (vm->pid > 0 && g_str_equal (pid, what)) ||
          (vm->uuid != NULL && g_ascii_strcasecmp (vm->uuid, what) == 0);
+}
+
+static GPtrArray *
+select_matching (GPtrArray *vms, const char *what)
+{
+  GPtrArray *found = g_ptr_array_new ();
+
+  for (guint i = 0; i < vms->len; i++)
+    if (matches (g_ptr_array_index (vms, i), what))
+      g_ptr_array_add (found, g_ptr_array_index (vms, i));
+  return found;
+}
+
+/* Only QEMU knows what these are called. */
+static void
+ask_the_silent (GPtrArray *vms, const char *what)
+{
+  gboolean wants_uuid = g_uuid_string_is_valid (what);
+  g_autoptr(GPtrArray) silent = g_ptr_array_new ();
+
+  for (guint i = 0; i < vms->len; i++)
+    {
+      QmigVm *vm = g_ptr_array_index (vms, i);
+
+      if ((wants_uuid && vm->uuid == NULL) || vm->name == NULL || vm->pid <= 0)
+        g_ptr_array_add (silent, vm);
+    }
+  ask_all (silent, FIND_ASK_MS);
 }
 
 static void
 set_not_found (GPtrArray *vms, const char *what, GError **error)
 {
-  g_autoptr(GString) names = g_string_new (NULL);
+  g_autoptr(GString) near = g_string_new (NULL);
+  guint n = 0;
 
-  for (guint i = 0; i < vms->len && i < 8; i++)
-    g_string_append_printf (names, "%s%s", i > 0 ? ", " : "", ((QmigVm *) g_ptr_array_index (vms, i))->name);
-  g_set_error (error, QMIG_ERROR, QMIG_EXIT_NOT_FOUND, "there is no VM '%s' on this host; %s%s", what,
-               names->len > 0 ? "there are: " : "there is none at all", names->str);
+  for (guint i = 0; i < vms->len && n < NEAR_MISSES; i++)
+    {
+      const QmigVm *vm = g_ptr_array_index (vms, i);
+
+      /* With few VMs all are near. */
+      if (vms->len > NEAR_MISSES && strstr (vm->name, what) == NULL && strstr (what, vm->name) == NULL)
+        continue;
+      g_string_append_printf (near, "%s'%s'", n++ > 0 ? ", " : "; there is ", vm->name);
+    }
+  g_set_error (error, QMIG_ERROR, QMIG_EXIT_NOT_FOUND, "there is no VM '%s' on this host%s", what, near->str);
 }
 
 static void
 set_ambiguous (GPtrArray *found, const char *what, GError **error)
 {
-  g_autoptr(GString) ids = g_string_new (NULL);
+  g_autoptr(GString) all = g_string_new (NULL);
 
   for (guint i = 0; i < found->len; i++)
-    g_string_append_printf (ids, "%s%s", i > 0 ? ", " : "", ((QmigVm *) g_ptr_array_index (found, i))->id);
-  g_set_error (error, QMIG_ERROR, QMIG_EXIT_CONFLICT, "%u VMs are called '%s'; say which by its id: %s", found->len, what, ids->str);
+    {
+      const QmigVm *vm = g_ptr_array_index (found, i);
+
+      g_string_append_printf (all, "%s%s (%s)", i > 0 ? ", " : "", vm->id, vm->name ? vm->name : "no name");
+    }
+  g_set_error (error, QMIG_ERROR, QMIG_EXIT_CONFLICT, "'%s' is several VMs: %s; name one by its id", what, all->str);
 }
 
 QmigVm *
 qmig_inventory_find (const QmigEnv *env, const char *what, GError **error)
 {
-  g_autoptr(GPtrArray) vms = list_known (env, error);
-  g_autoptr(GPtrArray) found = g_ptr_array_new ();
+  g_auto(Inventory) inventory = { NULL };
+  g_autoptr(GPtrArray) found = NULL;
 
-  if (vms == NULL)
+  if (!inventory_read (&inventory, env, error))
     return NULL;
-  for (guint i = 0; i < vms->len; i++)
-    if (matches (g_ptr_array_index (vms, i), what))
-      g_ptr_array_add (found, g_ptr_array_index (vms, i));
-
-  if (found->len == 1)
-    return qmig_vm_copy (g_ptr_array_index (found, 0));
+  found = select_matching (inventory.vms, what);
+  /* One that was added is worth nothing without its process. */
+  if (found->len == 0 || (found->len == 1 && ((QmigVm *) g_ptr_array_index (found, 0))->pid <= 0))
+    {
+      ask_the_silent (inventory.vms, what);
+      name_the_nameless (inventory.vms);
+      g_ptr_array_unref (found);
+      found = select_matching (inventory.vms, what);
+    }
   if (found->len == 0)
-    set_not_found (vms, what, error);
-  else
+    set_not_found (inventory.vms, what, error);
+  else if (found->len > 1)
     set_ambiguous (found, what, error);
-  return NULL;
+  if (found->len != 1)
+    return NULL;
+  name_the_nameless (found);
+
+  return qmig_vm_copy (g_ptr_array_index (found, 0));
 }

@@ -175,7 +175,7 @@ qmig_launcher_log_tail (const char *run_dir)
       *c = ' ';
   lines = g_strsplit (valid, "\n", -1);
   for (guint i = 0; lines[i] != NULL; i++)
-    if (g_strstrip (lines[i])[0] != '\0')
+    if (g_strstrip (lines[i])[0] != '\0' && strstr (lines[i], ": warning: ") == NULL)
       g_string_append_printf (text, "%s%s", text->len > 0 ? "; " : "", lines[i]);
 
   return g_string_free (text, FALSE);

@@ -14,7 +14,7 @@ G_BEGIN_DECLS
 gboolean qmig_launcher_start (const char *const *argv, const char *run_dir, const char *cwd,
                               gint64 *pid, gint64 *start_time, GError **error);
 
-/* The end of RUN_DIR/qemu.log, at most 2 KiB, one line, valid UTF-8; "" when there is none.  (transfer full) */
+/* The end of RUN_DIR/qemu.log without QEMU's warnings, which end nothing: at most 2 KiB, one line, valid UTF-8; "" when there is none.  (transfer full) */
 char *qmig_launcher_log_tail (const char *run_dir);
 
 /* Removes the run directory with what is in it (one level); refuses what does not look like one (not below @runtime_dir/vm). */

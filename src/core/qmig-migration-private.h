@@ -44,6 +44,7 @@ struct _QmigMigration
   QmigHost *host;
   QmigKnobs *knobs;          /* in force */
   QmigSampler sampler;
+  gint64 left_bytes;         /* as last seen */
   GSource *deadline;
   char *uri;                 /* what the destination listens on */
   QmigClockOffset clock;

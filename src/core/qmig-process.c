@@ -103,6 +103,12 @@ is_qemu_name (const char *path)
   return g_str_has_prefix (name, "qemu-system-");
 }
 
+static gboolean
+is_loader_name (const char *name)
+{
+  return g_str_has_prefix (name, "ld-linux") || g_str_has_prefix (name, "ld.so");
+}
+
 /* A QEMU started through its dynamic linker: "ld-linux-x86-64.so.2 --library-path … qemu-system-x86_64 …". */
 static void
 look_through_loader (QmigProcess *self)
@@ -110,7 +116,7 @@ look_through_loader (QmigProcess *self)
   g_autofree char *name = g_path_get_basename (self->exe);
   guint i = 0;
 
-  if (!g_str_has_prefix (name, "ld-") && !g_str_has_prefix (name, "ld.so"))
+  if (!is_loader_name (name))
     return;
   while (self->argv[i] != NULL && !is_qemu_name (self->argv[i]))
     i++;
@@ -246,6 +252,24 @@ disown (gint64 pid)
   g_mutex_unlock (&adopted_lock);
 }
 
+/* Cheap, for it is asked of every process there is: a linker may be about to run anything. */
+static gboolean
+may_be_qemu (gint64 pid)
+{
+  g_autofree char *exe = read_exe (pid);
+  g_autofree char *name = NULL;
+  g_auto(GStrv) argv = NULL;
+
+  if (exe != NULL)
+    {
+      name = g_path_get_basename (exe);
+      return is_qemu_name (name) || is_loader_name (name);
+    }
+  argv = read_argv (pid);
+
+  return argv[0] != NULL && is_qemu_name (argv[0]);
+}
+
 GPtrArray *
 qmig_process_list_qemus (void)
 {
@@ -257,7 +281,7 @@ qmig_process_list_qemus (void)
   while (dir != NULL && (name = g_dir_read_name (dir)) != NULL)
     {
       gint64 pid = g_ascii_strtoll (name, NULL, 10);
-      g_autoptr(QmigProcess) process = pid > 0 ? qmig_process_read (pid, NULL) : NULL;
+      g_autoptr(QmigProcess) process = pid > 0 && may_be_qemu (pid) ? qmig_process_read (pid, NULL) : NULL;
 
       if (process != NULL && is_qemu_name (process->exe))
         g_ptr_array_add (list, g_steal_pointer (&process));

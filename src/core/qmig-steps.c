@@ -1,13 +1,17 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "qmig-steps.h"
 
+#include <sys/wait.h>
+
 #include "json-strict.h"
 #include "qmig-launcher.h"
 #include "qmig-plan.h"
 #include "qmp-commands.h"
 #include "qmp-error.h"
 
-#define SAMPLE_MS 250 /* QEMU's own numbers move in 100 ms windows */
+#define SAMPLE_MS 250      /* QEMU's own numbers move in 100 ms windows */
+#define HOLD_SAMPLE_MS 100 /* a held migration is paced by what is left */
+#define HOLD_MIN_BANDWIDTH (64 * 1024)
 
 QmigLimits qmig_limits = {
   .step_percent = 100,
@@ -131,18 +135,34 @@ source_is_gone (QmigMigration *self)
   return self->source == NULL || qmig_instance_is_gone (self->source);
 }
 
+static void
+append_end_of_destination (QmigMigration *self, GString *why, const QmigIncoming *incoming)
+{
+  int status = (int) incoming->exit_status;
+
+  g_string_append_printf (why, "%sthe destination QEMU on '%s' ", why->len > 0 ? "; " : ": ", qmig_host_get_name (self->host));
+  if (incoming->exit_status == QMIG_UNSET)
+    g_string_append (why, "is gone");
+  else if (WIFSIGNALED (status))
+    g_string_append_printf (why, "was killed by signal %d", WTERMSIG (status));
+  else
+    g_string_append_printf (why, "exited with status %d", WEXITSTATUS (status));
+}
+
 /* The source's word and the destination's, joined: often only one of them knows the reason. */
 static void
 set_failure (QmigMigration *self, const char *what, GError **error)
 {
   const char *ours = self->source != NULL ? self->source->error_desc : NULL;
   const QmigIncoming *incoming = qmig_host_peek (self->host, NULL);
-  const char *theirs = incoming != NULL ? incoming->error : NULL;
+  const char *theirs = incoming != NULL && incoming->error != NULL && *incoming->error != '\0' ? incoming->error : NULL;
   g_autoptr(GString) why = g_string_new (NULL);
 
   if (ours != NULL)
     g_string_append_printf (why, ": QEMU on the source says: %s", ours);
-  if (theirs != NULL && *theirs != '\0')
+  if (incoming != NULL && incoming->phase == QMIG_INCOMING_GONE)
+    append_end_of_destination (self, why, incoming);
+  if (theirs != NULL)
     g_string_append_printf (why, "%s QEMU on '%s' says: %s", why->len > 0 ? ";" : ":", qmig_host_get_name (self->host), theirs);
   g_set_error (error, QMIG_ERROR, QMIG_EXIT_ROLLED_BACK, "%s%s", what, why->str);
 }
@@ -353,11 +373,26 @@ set_limits (QmigMigration *self, gint64 downtime_ms, gint64 bandwidth, QmpWait *
   return qmp_migrate_set_parameters (self->source->client, parameters, wait, error);
 }
 
-/* While it is to be held QEMU is given no downtime at all, and so keeps copying while the guest runs. */
+/*
+ * A held migration copies ever more slowly the less is left, so that there is always something left and QEMU never
+ * switches over while the guest writes anything at all.  A downtime limit of 0 would not do: then QEMU does not look for
+ * newly written pages before it stops the guest.
+ */
+static gint64
+hold_bandwidth (QmigMigration *self)
+{
+  gint64 drains_in_two_seconds = MAX (self->left_bytes / 2, HOLD_MIN_BANDWIDTH);
+
+  return self->knobs->bandwidth_bytes_per_s > 0 ? MIN (drains_in_two_seconds, self->knobs->bandwidth_bytes_per_s)
+                                                : drains_in_two_seconds;
+}
+
 static gboolean
 apply_knobs (QmigMigration *self, QmpWait *wait, GError **error)
 {
-  return set_limits (self, qmig_migration_is_hold_wanted (self) ? 0 : self->knobs->downtime_ms, self->knobs->bandwidth_bytes_per_s, wait, error);
+  if (qmig_migration_is_hold_wanted (self))
+    return set_limits (self, 1, hold_bandwidth (self), wait, error);
+  return set_limits (self, self->knobs->downtime_ms, self->knobs->bandwidth_bytes_per_s, wait, error);
 }
 
 static gboolean
@@ -365,6 +400,7 @@ step_tune (QmigMigration *self, QmpWait *wait, GError **error)
 {
   const QmigPlan *plan = self->entry->plan;
 
+  self->left_bytes = plan->memory_bytes / 2; /* much of a guest's memory is zero pages, which no bandwidth limit slows */
   return qmp_migrate_set_capabilities (self->source->client, (const char *const *) plan->capabilities_on, NULL, wait, error) &&
          apply_knobs (self, wait, error);
 }
@@ -489,6 +525,8 @@ take_sample (QmigMigration *self, QmpWait *wait, GError **error)
     return source_is_gone (self) || self->source->guest_ended ? (g_clear_error (error), fail_source_gone (self, error)) : FALSE;
   if (!mind_pause (self, error))
     return FALSE;
+  if (info->ram_remaining_bytes >= 0)
+    self->left_bytes = info->ram_remaining_bytes;
 
   sample = qmig_sampler_take (&self->sampler, info, g_get_monotonic_time ());
   sample->stage = QMIG_STAGE_PRE_COPY;
@@ -579,7 +617,7 @@ judge_precopy (QmigMigration *self, gint64 begun_us, QmpWait *wait, GError **err
 
   if (destination_is_gone (self))
     {
-      fail_with_both_accounts (self, "the destination QEMU died in pre-copy", wait, error);
+      fail_with_both_accounts (self, "the migration ended in pre-copy", wait, error);
       return PRECOPY_FAILED;
     }
   if (qmig_sampler_stalled_ms (&self->sampler, now_us) > qmig_limits.stall_ms)
@@ -591,6 +629,12 @@ judge_precopy (QmigMigration *self, gint64 begun_us, QmpWait *wait, GError **err
       return PRECOPY_FAILED;
     }
   return PRECOPY_GOES_ON;
+}
+
+static gboolean
+pace_hold (QmigMigration *self, QmpWait *wait, GError **error)
+{
+  return !qmig_migration_is_hold_wanted (self) || apply_knobs (self, wait, error);
 }
 
 static gboolean
@@ -618,7 +662,8 @@ step_precopy (QmigMigration *self, QmpWait *wait, GError **error)
           break;
         }
       renew_lease (self, &renewed_us, wait);
-      if (!take_knobs (self, wait, error) || !news_wait (&news, wait, SAMPLE_MS, error))
+      if (!take_knobs (self, wait, error) || !pace_hold (self, wait, error) ||
+          !news_wait (&news, wait, qmig_migration_is_hold_wanted (self) ? HOLD_SAMPLE_MS : SAMPLE_MS, error))
         return FALSE;
     }
 }
@@ -651,7 +696,7 @@ wait_at_gate (QmigMigration *self, QmpWait *wait, GError **error)
         }
       if (destination_is_gone (self))
         {
-          set_failure (self, "the destination QEMU died while the guest was held at the gate", error);
+          set_failure (self, "the migration ended while the guest was held at the gate", error);
           return FALSE;
         }
       renew_lease (self, &renewed_us, as_long_as_it_takes);
@@ -676,7 +721,7 @@ pass_gate (QmigMigration *self, GCancellable *cancellable, GError **error)
     }
   if (incoming->phase == QMIG_INCOMING_GONE)
     {
-      fail_with_both_accounts (self, "the destination QEMU died before the switchover", wait, error);
+      fail_with_both_accounts (self, "the migration ended before the switchover", wait, error);
       return FALSE;
     }
   qmig_fault_point ("gate", "switchover");
@@ -700,7 +745,7 @@ switchover_is_over (QmigMigration *self, gboolean *over, QmpWait *wait, GError *
     }
   if (destination_is_gone (self))
     {
-      fail_with_both_accounts (self, "the destination QEMU died in the switchover", wait, error);
+      fail_with_both_accounts (self, "the migration ended in the switchover", wait, error);
       return FALSE;
     }
   if (self->source->status == QMP_MIGRATION_STATUS_COMPLETED && self->source->run_state != QMP_RUN_STATE_POSTMIGRATE &&

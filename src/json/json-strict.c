@@ -3,8 +3,6 @@
 
 #include "json-scan.h"
 
-#include <string.h>
-
 G_DEFINE_QUARK (json-strict-error-quark, json_strict_error)
 
 const JsonStrictLimits json_strict_limits_api = { .max_bytes = 1024 * 1024, .max_depth = 64 };
@@ -104,56 +102,6 @@ json_strict_parse_object (const char *text, gsize length, const JsonStrictLimits
     }
 
   return json_node_dup_object (node);
-}
-
-static gboolean
-begins_exponent (const char *text, const char *p)
-{
-  return *p == 'e' && p > text && g_ascii_isdigit (p[-1]);
-}
-
-/* json-glib 1.6 writes U+001F in a string as it is and 1e22 as 1e+22.0; neither is JSON. */
-static char *
-repair (const char *text)
-{
-  GString *repaired = g_string_sized_new (strlen (text));
-  gboolean in_string = FALSE;
-  gboolean in_exponent = FALSE;
-
-  for (const char *p = text; *p != '\0'; p++)
-    {
-      if (*p == '"')
-        in_string = !in_string;
-      in_exponent = !in_string && (begins_exponent (text, p) || (in_exponent && strchr ("+-.0123456789", *p)));
-
-      if (in_string && *p == '\\')
-        g_string_append_c (repaired, *p++);
-
-      if (*p == 0x1f)
-        g_string_append (repaired, "\\u001f");
-      else if (in_exponent && g_str_has_prefix (p, ".0"))
-        p++;
-      else
-        g_string_append_c (repaired, *p);
-    }
-
-  return g_string_free (repaired, FALSE);
-}
-
-char *
-json_strict_print (JsonNode *node)
-{
-  g_autofree char *text = json_to_string (node, FALSE);
-
-  return repair (text);
-}
-
-char *
-json_strict_print_object (JsonObject *object)
-{
-  g_autoptr(JsonNode) node = json_node_init_object (json_node_alloc (), object);
-
-  return json_strict_print (node);
 }
 
 static JsonNode *

@@ -56,7 +56,7 @@ JsonObject *json_strict_parse_object (const char              *text,
                                       const JsonStrictLimits  *limits,
                                       GError                 **error) G_GNUC_WARN_UNUSED_RESULT;
 
-/* One line, no trailing newline.  (transfer full) */
+/* One line, no trailing newline; numbers that JSON lacks (NaN, infinity) become null.  (transfer full) */
 char *json_strict_print (JsonNode *node);
 char *json_strict_print_object (JsonObject *object);
 

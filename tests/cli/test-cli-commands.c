@@ -143,7 +143,7 @@ test_hosts (Fixture *fixture, gconstpointer data)
   fake_agent_answer (agent, "GET", "/v1/hosts", 200,
                      LIST ("host-entry", "{\"name\":\"alpha\",\"uri\":\"local\",\"reachable\":true,\"info\":" HOST "},"
                            "{\"name\":\"beta\",\"uri\":\"unix:/b\",\"reachable\":false,\"problem\":\"nobody answers\"}"));
-  fake_agent_answer (agent, "POST", "/v1/hosts", 200, "{\"name\":\"beta\",\"uri\":\"unix:/b\",\"reachable\":false}");
+  fake_agent_answer (agent, "POST", "/v1/hosts", 200, "{}");
   fake_agent_answer (agent, "POST", "/v1/hosts/beta/test", 200,
                      "{\"name\":\"beta\",\"uri\":\"unix:/b\",\"reachable\":false,\"problem\":\"nobody answers\"}");
   fake_agent_answer (agent, "DELETE", "/v1/hosts/beta", 200, "{}");
@@ -151,6 +151,9 @@ test_hosts (Fixture *fixture, gconstpointer data)
   assert_run (fixture, "host-list", "host list");
   assert_run (fixture, "host-show", "host show");
   assert_run (fixture, "host-test", "host test beta");
+  assert_run (fixture, "host-add", "host add beta unix:/b");
+  g_assert_cmpstr (fake_agent_get_body (agent, "POST", "/v1/hosts"), ==, "{\"name\":\"beta\",\"uri\":\"unix:/b\"}");
+  assert_status (fixture, "host remove beta", 0, NULL);
   assert_run (fixture, "vm-list-all", "vm list --all");
   assert_run (fixture, "vm-list-all-name", "vm list --all -o name");
   assert_run (fixture, "agent-status", "agent status --fields name,version");
@@ -165,11 +168,13 @@ test_migrations (Fixture *fixture, gconstpointer data)
 
   fake_agent_answer (agent, "GET", "/v1/migrations?ended=1", 200, LIST ("migration", ENDED));
   fake_agent_answer (agent, "GET", query, 200, LIST ("migration", ""));
-  fake_agent_answer (agent, "GET", "/v1/migrations/m-7f3k2aaa/events?type=sample", 200,
-                     LIST ("event", "{\"seq\":4,\"type\":\"sample\",\"data\":{\"elapsed_ms\":512,\"stage\":\"pre-copy\",\"pass\":1,"
-                           "\"remaining_bytes\":104857600,\"send_bytes_per_s\":1048576}}"));
-  fake_agent_answer (agent, "GET", "/v1/migrations/m-7f3k2aaa/events?after=3", 200,
-                     LIST ("event", "{\"seq\":4,\"ts\":\"2024-05-01T10:00:01.000000Z\",\"type\":\"stage\",\"data\":{\"stage\":\"pre-copy\"}}"));
+  /* What comes after the seq that was the last one when asked is not waited for. */
+  fake_agent_stream (agent, "m-7f3k2aaa",
+                     "{\"seq\":4,\"ts\":\"2024-05-01T10:00:01.000000Z\",\"type\":\"stage\",\"data\":{\"stage\":\"pre-copy\"}}\n"
+                     "{\"seq\":7,\"type\":\"sample\",\"data\":{\"elapsed_ms\":512,\"stage\":\"pre-copy\",\"pass\":1,"
+                     "\"remaining_bytes\":104857600,\"send_bytes_per_s\":1048576}}\n"
+                     "{\"seq\":8,\"type\":\"log\",\"data\":{\"text\":\"later\"}}\n",
+                     FALSE);
 
   assert_run (fixture, "migration-list", "migration list");
   assert_run (fixture, "history", "history");
@@ -280,6 +285,7 @@ test_without_agent (Fixture *fixture, gconstpointer data)
   assert_status (fixture, "--version", 0, NULL);
   assert_status (fixture, "schema", 0, NULL);
   assert_status (fixture, "schema vm", 0, NULL);
+  assert_status (fixture, "schema qmig.demo", 0, NULL);
   assert_status (fixture, "schema qmig.vm/1", 0, NULL);
   g_assert_cmpuint (fake_agent_count (fixture->agent, "GET", "/v1/host"), ==, 0);
 }

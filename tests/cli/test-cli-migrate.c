@@ -97,6 +97,7 @@ test_moved (Fixture *fixture, gconstpointer data)
   assert_run (fixture, "migrate-verbose", "migrate web01 beta -v");
   assert_run (fixture, "migrate-quiet", "migrate web01 beta -q");
   assert_run (fixture, "migrate-json", "migrate web01 beta -o json --fields outcome,exit_code,vm_host");
+  assert_run (fixture, "migrate-fields", "migrate web01 beta --fields vm_host,total_ms --progress none");
   assert_run (fixture, "migrate-no-wait", "migrate web01 beta --no-wait -o name");
 }
 
@@ -210,9 +211,10 @@ test_jsonl (Fixture *fixture, gconstpointer data)
   assert_stream_end (watched, QMIG_EXIT_OK, QMIG_OUTCOME_COMPLETED);
   assert_stream_end (all, QMIG_EXIT_OK, QMIG_OUTCOME_COMPLETED);
 
-  fake_agent_stream (agent, ID, STAGES, TRUE);
+  fake_agent_stream (agent, "m-other", "", TRUE);
+  fake_agent_answer (agent, "GET", "/v1/migrations/" ID "/events?follow=1&after=0", 403, "{\"title\":\"no\",\"exit_code\":11}");
   lost = fake_agent_run (agent, "migrate web01 beta -o jsonl");
-  assert_stream_end (lost, QMIG_EXIT_UNREACHABLE, QMIG_OUTCOME_ACTIVE);
+  assert_stream_end (lost, QMIG_EXIT_DENIED, QMIG_OUTCOME_ACTIVE);
 
   fake_agent_answer (agent, "POST", "/v1/migrations", 404, "{\"title\":\"no VM\",\"exit_code\":10}");
   refused = fake_agent_run (agent, "migrate web01 beta -o jsonl");
@@ -356,6 +358,21 @@ test_wait (Fixture *fixture, gconstpointer data)
   assert_run (fixture, "watch-none", "watch");
 }
 
+/* A result that a recovery has made history is not the end. */
+static void
+test_recovered (Fixture *fixture, gconstpointer data)
+{
+  FakeAgent *agent = fixture->agent;
+  g_autoptr(Run) run = NULL;
+
+  fake_agent_answer (agent, "GET", "/v1/migrations/again", 200,
+                     "{\"id\":\"" ID "\",\"vm\":\"web01\",\"active\":false,\"last_seq\":3}");
+  fake_agent_stream (agent, ID, EVENT ("1", "result", "{\"outcome\":\"attention\",\"exit_code\":5}")
+                                  EVENT ("2", "stage", "{\"stage\":\"commitment\"}") MOVED, TRUE);
+  run = fake_agent_run (agent, "watch again -o jsonl");
+  assert_stream_end (run, QMIG_EXIT_OK, QMIG_OUTCOME_COMPLETED);
+}
+
 static void
 test_cancel_and_recover (Fixture *fixture, gconstpointer data)
 {
@@ -408,6 +425,7 @@ main (int argc, char **argv)
   ADD ("/cli/watch/interrupt", test_interrupt_detaches, "watch last");
   ADD ("/cli/migrate/timeout", test_timeout, NULL);
   ADD ("/cli/watch/ends", test_wait, NULL);
+  ADD ("/cli/watch/recovered", test_recovered, NULL);
   ADD ("/cli/migrate/cancel-recover", test_cancel_and_recover, NULL);
   ADD ("/cli/migrate/closed-output", test_closed_output, NULL);
   return g_test_run ();

@@ -190,13 +190,13 @@ test_progress (void)
   sample->elapsed_ms = 4200;
   ascii = cli_progress_bar_text (sample, 200, FALSE);
   g_assert_cmpstr (ascii, ==,
-                   "pre-copy      [###############-----]  75% 256 MiB left, 812 MiB/s sent, 45 MiB/s dirtied, pass 3, 4.20 s");
+                   "pre-copy      [###############-----]  75% 4.20 s, 256 MiB left, 812 MiB/s, dirty 45 MiB/s, pass 3");
   unicode = cli_progress_bar_text (sample, 200, TRUE);
   g_assert_nonnull (strstr (unicode, "███████████████░░░░░"));
   narrow = cli_progress_bar_text (sample, 40, TRUE);
   g_assert_cmpint (g_utf8_strlen (narrow, -1), ==, 39);
   line = cli_progress_line_text (sample);
-  g_assert_cmpstr (line, ==, "pre-copy: 256 MiB left, 812 MiB/s sent, 45 MiB/s dirtied, pass 3, 4.20 s");
+  g_assert_cmpstr (line, ==, "pre-copy: 4.20 s, 256 MiB left, 812 MiB/s, dirty 45 MiB/s, pass 3");
 }
 
 static QmigResult *

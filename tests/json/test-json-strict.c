@@ -117,6 +117,9 @@ test_round_trip (void)
     "9223372036854775807",
     "-9223372036854775808",
     "1.5",
+    "[0.1,1.0,-0.0,1e-05,1e-300,1.5e+22,1e+17,123456789.123,0.30000000000000004]",
+    "\"\\b\\f\\r/ \\u001f \\u007f\"",
+    "{\"\":{},\"\\n\":[[],{}]}",
     "\"\\\"\\\\\\n\\t\\u0001 \xc3\xa4 \xf0\x9f\x98\x80\"",
     "null",
   };
@@ -131,6 +134,18 @@ test_round_trip (void)
       printed = json_strict_print (node);
       g_assert_cmpstr (printed, ==, texts[i]);
     }
+}
+
+static void
+test_not_a_number (void)
+{
+  g_autoptr(JsonObject) object = json_object_new ();
+  g_autofree char *printed = NULL;
+
+  json_object_set_double_member (object, "a", NAN);
+  json_object_set_double_member (object, "b", -INFINITY);
+  printed = json_strict_print_object (object);
+  g_assert_cmpstr (printed, ==, "{\"a\":null,\"b\":null}");
 }
 
 static void
@@ -216,6 +231,7 @@ main (int argc, char **argv)
   g_test_add_func ("/json-strict/deep-enough", test_deep_enough);
   g_test_add_func ("/json-strict/not-terminated", test_not_terminated);
   g_test_add_func ("/json-strict/round-trip", test_round_trip);
+  g_test_add_func ("/json-strict/not-a-number", test_not_a_number);
   g_test_add_func ("/json-strict/surrogates", test_surrogates);
   g_test_add_func ("/json-strict/object", test_object);
   g_test_add_func ("/json-strict/getters", test_getters);

@@ -63,7 +63,7 @@ spawn_destination (Rig *rig, const char *config, const char *qmp)
   g_autofree char *monitor = g_strdup_printf ("unix:%s,server=on,wait=off", qmp);
   g_autofree char *memory = g_strdup_printf ("%u", rig->memory_mib);
   const char *fixed[] = { rig->qemu, "-machine", "q35", "-accel", rig->accel, "-cpu", "qemu64", "-m", memory, "-nodefaults",
-                          "-no-user-config", "-display", "none", "-name", "guest", "-qmp", monitor, "-S", "-incoming", "defer", NULL };
+                          "-no-user-config", "-display", "none", "-name", rig->vm, "-qmp", monitor, "-S", "-incoming", "defer", NULL };
   GPid pid;
 
   g_mkdir_with_parents (dir, 0700);
@@ -204,7 +204,7 @@ static Figures
 move_by_qmig (Rig *rig, const char *config)
 {
   gint64 began = g_get_monotonic_time ();
-  g_autoptr(RigRun) run = rig_qmig (rig, &rig->alpha, "migrate", "guest", rig->beta.uri, "-o", "jsonl", NULL);
+  g_autoptr(RigRun) run = rig_qmig (rig, &rig->alpha, "migrate", rig->vm, rig->beta.uri, "-o", "jsonl", NULL);
   Figures f = { .wall_ms = ms_since (began) };
   g_autoptr(QmigResult) result = rig_result (run);
 

@@ -4,12 +4,20 @@
 #include <fcntl.h>
 #include <glib/gstdio.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #define PATIENCE_MS 60000 /* a limit for what ought to happen at once, not a measure */
 #define POLL_US 5000
+
+/* What a test that dies starts dies with it. */
+static void
+die_with_test (gpointer data)
+{
+  prctl (PR_SET_PDEATHSIG, SIGKILL);
+}
 
 /* -- processes --------------------------------------------------------------- */
 
@@ -78,7 +86,7 @@ rig_start_agent (Rig *rig, RigHost *host, const char *fault)
 
   g_assert_cmpint (fd, >=, 0);
   g_assert_cmpint (host->agent, ==, 0);
-  g_spawn_async_with_fds (NULL, (char **) argv, env, G_SPAWN_DO_NOT_REAP_CHILD | G_SPAWN_STDOUT_TO_DEV_NULL, NULL, NULL, &host->agent,
+  g_spawn_async_with_fds (NULL, (char **) argv, env, G_SPAWN_DO_NOT_REAP_CHILD | G_SPAWN_STDOUT_TO_DEV_NULL, die_with_test, NULL, &host->agent,
                           -1, -1, fd, &error);
   g_assert_no_error (error);
   close (fd);
@@ -147,6 +155,7 @@ rig_new (void)
   rig->memory_mib = 128;
   rig->dir = g_dir_make_tmp ("qmXXXXXX", &error);
   g_assert_no_error (error);
+  rig->vm = g_path_get_basename (rig->dir);
   host_init (&rig->alpha, rig->dir, "a");
   host_init (&rig->beta, rig->dir, "b");
 
@@ -197,6 +206,7 @@ rig_free (Rig *rig)
     wait_dead (rig->guest);
   remove_tree (rig->dir);
   g_free (rig->dir);
+  g_free (rig->vm);
   g_free (rig->qemu);
   g_free (rig->accel);
   g_free (rig);
@@ -220,7 +230,7 @@ spawn_guest (Rig *rig, const char *config, const char *const *more)
   g_autofree char *qmp = g_strdup_printf ("unix:%s/user.qmp,server=on,wait=off", rig->dir);
   g_autofree char *memory = g_strdup_printf ("%u", rig->memory_mib);
   const char *fixed[] = { rig->qemu, "-machine", "q35", "-accel", rig->accel, "-cpu", "qemu64", "-m", memory, "-nodefaults",
-                          "-no-user-config", "-display", "none", "-name", "guest", "-qmp", qmp, NULL };
+                          "-no-user-config", "-display", "none", "-name", rig->vm, "-qmp", qmp, NULL };
 
   g_assert_no_error (error);
   for (const char **arg = fixed; *arg != NULL; arg++)
@@ -230,7 +240,7 @@ spawn_guest (Rig *rig, const char *config, const char *const *more)
     add (argv, *arg);
   g_ptr_array_add (argv, NULL);
 
-  g_spawn_async (NULL, (char **) argv->pdata, NULL, G_SPAWN_DO_NOT_REAP_CHILD, NULL, NULL, &rig->guest, &error);
+  g_spawn_async (NULL, (char **) argv->pdata, NULL, G_SPAWN_DO_NOT_REAP_CHILD, die_with_test, NULL, &rig->guest, &error);
   g_assert_no_error (error);
 }
 
@@ -411,9 +421,15 @@ rig_fifo (Rig *rig, const char *name)
 int
 rig_meet (const char *fifo)
 {
-  int fd = open (fifo, O_WRONLY | O_CLOEXEC);
+  int fd;
 
-  g_assert_cmpint (fd, >=, 0);
+  /* ENXIO until the other side has come. */
+  for (int i = 0; (fd = open (fifo, O_WRONLY | O_NONBLOCK | O_CLOEXEC)) < 0; i++)
+    {
+      if (i >= PATIENCE_MS * 1000 / POLL_US)
+        g_error ("the fault point of %s was never reached", fifo);
+      g_usleep (POLL_US);
+    }
   return fd;
 }
 

@@ -27,6 +27,7 @@ typedef struct
 typedef struct
 {
   char *dir;
+  char *vm;         /* name of the guest, no other rig's */
   char *qemu;       /* the QEMU to use … */
   char *accel;      /* … with this accelerator */
   RigHost alpha;

@@ -49,7 +49,7 @@ test_started_by_hand (void)
   g_assert_cmpint (list->exit_code, ==, 0);
   g_assert_nonnull (strstr (list->out, rig->dir));
 
-  run = rig_qmig (rig, &rig->alpha, "migrate", "guest", rig->beta.uri, "-o", "jsonl", NULL);
+  run = rig_qmig (rig, &rig->alpha, "migrate", rig->vm, rig->beta.uri, "-o", "jsonl", NULL);
   g_assert_cmpint (run->exit_code, ==, 0);
   result = rig_result (run);
   assert_moved (rig, result);
@@ -63,7 +63,7 @@ test_started_by_hand (void)
   rig_assert_nothing_left (rig);
 
   there = rig_qmig (rig, &rig->beta, "vm", "list", "-o", "name", NULL);
-  g_assert_nonnull (strstr (there->out, "guest"));
+  g_assert_nonnull (strstr (there->out, rig->vm));
 }
 
 static void
@@ -78,7 +78,7 @@ test_there_and_back (void)
     {
       const RigHost *from = i % 2 == 0 ? &rig->alpha : &rig->beta;
       const RigHost *to = i % 2 == 0 ? &rig->beta : &rig->alpha;
-      g_autoptr(RigRun) run = rig_qmig (rig, from, "migrate", "guest", to->uri, NULL);
+      g_autoptr(RigRun) run = rig_qmig (rig, from, "migrate", rig->vm, to->uri, NULL);
 
       g_assert_cmpint (run->exit_code, ==, 0);
       rig_assert_one_runs (rig);
@@ -96,7 +96,7 @@ test_local (void)
   if (rig == NULL)
     return;
   rig_start_guest (rig, BUSY, NULL);
-  run = rig_qmig (rig, &rig->alpha, "migrate", "guest", "local", NULL);
+  run = rig_qmig (rig, &rig->alpha, "migrate", rig->vm, "local", NULL);
   g_assert_cmpint (run->exit_code, ==, 0);
   rig_assert_one_runs (rig);
   rig_assert_nothing_left (rig);
@@ -111,7 +111,7 @@ test_tcp (void)
   if (rig == NULL)
     return;
   rig_start_guest (rig, BUSY, NULL);
-  run = rig_qmig (rig, &rig->alpha, "migrate", "guest", rig->beta.uri, "--transport", "tcp", "--listen", "127.0.0.1", NULL);
+  run = rig_qmig (rig, &rig->alpha, "migrate", rig->vm, rig->beta.uri, "--transport", "tcp", "--listen", "127.0.0.1", NULL);
   g_assert_cmpint (run->exit_code, ==, 0);
   rig_assert_one_runs (rig);
   rig_assert_nothing_left (rig);
@@ -129,16 +129,16 @@ test_paused_stays_paused (void)
   if (rig == NULL)
     return;
   rig_start_guest (rig, BUSY, NULL);
-  stop = rig_qmig (rig, &rig->alpha, "vm", "qmp", "guest", "stop", NULL);
+  stop = rig_qmig (rig, &rig->alpha, "vm", "qmp", rig->vm, "stop", NULL);
   g_assert_cmpint (stop->exit_code, ==, 0);
 
-  run = rig_qmig (rig, &rig->alpha, "migrate", "guest", rig->beta.uri, "-o", "jsonl", NULL);
+  run = rig_qmig (rig, &rig->alpha, "migrate", rig->vm, rig->beta.uri, "-o", "jsonl", NULL);
   result = rig_result (run);
   assert_moved (rig, result);
   g_assert_cmpstr (result->vm_state, ==, "paused");
   rig_wait_qemus (rig, 1);
 
-  cont = rig_qmig (rig, &rig->beta, "vm", "qmp", "guest", "cont", NULL);
+  cont = rig_qmig (rig, &rig->beta, "vm", "qmp", rig->vm, "cont", NULL);
   g_assert_cmpint (cont->exit_code, ==, 0);
   rig_assert_one_runs (rig);
   rig_assert_nothing_left (rig);
@@ -149,7 +149,7 @@ static void
 test_held_and_tuned (void)
 {
   g_autoptr(Rig) rig = rig_with_hosts ();
-  const char *args[] = { "migrate", "guest", NULL, "--hold", "-o", "jsonl", NULL };
+  const char *args[] = { "migrate", NULL, NULL, "--hold", "-o", "jsonl", NULL };
   g_autoptr(RigRun) tune = NULL;
   g_autoptr(RigRun) go = NULL;
   g_autoptr(RigRun) run = NULL;
@@ -159,9 +159,10 @@ test_held_and_tuned (void)
   if (rig == NULL)
     return;
   rig_start_guest (rig, BUSY, NULL);
+  args[1] = rig->vm;
   args[2] = rig->beta.uri;
   pending = rig_qmig_begin (rig, &rig->alpha, args);
-  rig_pending_wait_for (pending, "\"pass\":4");
+  rig_pending_wait_for (pending, "\"pass\":3");
 
   tune = rig_qmig (rig, &rig->alpha, "tune", "last", "--downtime", "400ms", "--bandwidth", "500MiB/s", NULL);
   g_assert_cmpint (tune->exit_code, ==, 0);
@@ -186,7 +187,7 @@ test_expectations (void)
   if (rig == NULL)
     return;
   rig_start_guest (rig, BUSY, NULL);
-  run = rig_qmig (rig, &rig->alpha, "migrate", "guest", rig->beta.uri, "--expect", "total=1ms", "-o", "jsonl", NULL);
+  run = rig_qmig (rig, &rig->alpha, "migrate", rig->vm, rig->beta.uri, "--expect", "total=1ms", "-o", "jsonl", NULL);
   g_assert_cmpint (run->exit_code, ==, QMIG_EXIT_OBJECTIVE);
   result = rig_result (run);
   g_assert_cmpint (result->outcome, ==, QMIG_OUTCOME_COMPLETED);

@@ -32,10 +32,10 @@ typedef struct
 } Row;
 
 static const Row rows[] = {
-  { "destination-killed/stage-1", "before-tune", KILL_DESTINATION, QMIG_EXIT_ROLLED_BACK, QMIG_LOCATION_SOURCE, "destination" },
-  { "destination-killed/stage-2", "before-precopy", KILL_DESTINATION, QMIG_EXIT_ROLLED_BACK, QMIG_LOCATION_SOURCE, "" },
+  { "destination-killed/stage-1", "before-tune", KILL_DESTINATION, QMIG_EXIT_ROLLED_BACK, QMIG_LOCATION_SOURCE, "destination QEMU" },
+  { "destination-killed/stage-2", "before-precopy", KILL_DESTINATION, QMIG_EXIT_ROLLED_BACK, QMIG_LOCATION_SOURCE, "destination QEMU" },
   { "destination-killed/at-the-gate", "before-switchover", KILL_DESTINATION, QMIG_EXIT_ROLLED_BACK, QMIG_LOCATION_SOURCE, "destination" },
-  { "destination-killed/in-device", "gate-switchover", KILL_DESTINATION, QMIG_EXIT_ROLLED_BACK, QMIG_LOCATION_SOURCE, "" },
+  { "destination-killed/in-device", "gate-switchover", KILL_DESTINATION, QMIG_EXIT_ROLLED_BACK, QMIG_LOCATION_SOURCE, "destination QEMU" },
   { "destination-hangs/in-device", "gate-switchover", STOP_DESTINATION, QMIG_EXIT_ROLLED_BACK, QMIG_LOCATION_SOURCE, "switchover" },
   { "destination-killed/after-completed", "before-commit", KILL_DESTINATION, QMIG_EXIT_ROLLED_BACK, QMIG_LOCATION_SOURCE, "destination" },
   { "source-killed/stage-1", "before-tune", KILL_SOURCE, QMIG_EXIT_ATTENTION, QMIG_LOCATION_NONE, "source" },
@@ -83,7 +83,7 @@ test_way_back (gconstpointer data)
   g_autofree char *fault = NULL;
   g_autoptr(RigRun) run = NULL;
   g_autoptr(QmigResult) result = NULL;
-  const char *args[] = { "migrate", "guest", NULL, "-o", "jsonl", NULL };
+  const char *args[] = { "migrate", NULL, NULL, "-o", "jsonl", NULL };
   RigPending *pending;
   int meeting;
 
@@ -94,6 +94,8 @@ test_way_back (gconstpointer data)
   rig_start_agent (rig, &rig->alpha, fault);
   rig_start_agent (rig, &rig->beta, NULL);
   rig_start_guest (rig, BUSY, NULL);
+
+  args[1] = rig->vm;
 
   args[2] = rig->beta.uri;
   pending = rig_qmig_begin (rig, &rig->alpha, args);
@@ -160,7 +162,7 @@ test_agent_killed (gconstpointer data)
   g_autofree char *fifo = NULL;
   g_autofree char *fault = NULL;
   g_autoptr(RigRun) run = NULL;
-  const char *args[] = { "migrate", "guest", NULL, "--no-wait", NULL };
+  const char *args[] = { "migrate", NULL, NULL, "--no-wait", NULL };
   RigHost *victim;
   int meeting;
 
@@ -172,6 +174,8 @@ test_agent_killed (gconstpointer data)
   rig_start_agent (rig, &rig->alpha, fault);
   rig_start_agent (rig, &rig->beta, NULL);
   rig_start_guest (rig, BUSY, NULL);
+
+  args[1] = rig->vm;
 
   args[2] = rig->beta.uri;
   run = rig_finish (rig_qmig_begin (rig, &rig->alpha, args));

@@ -209,24 +209,15 @@ test_refusals (Fixture *f, gconstpointer data)
 static void
 test_unsendable (Fixture *f, gconstpointer data)
 {
-  static const char *const values[] = { "\xff\xfe", NULL };
-  JsonObject *arguments;
+  JsonObject *arguments = json_object_new ();
+  g_autoptr(GError) error = NULL;
+  g_autoptr(JsonNode) result = NULL;
 
   open_client (f);
-  for (gsize i = 0; i < G_N_ELEMENTS (values); i++)
-    {
-      g_autoptr(GError) error = NULL;
-      g_autoptr(JsonNode) result = NULL;
-
-      arguments = json_object_new ();
-      if (values[i])
-        json_object_set_string_member (arguments, "path", values[i]);
-      else
-        json_object_set_double_member (arguments, "path", 0.0 / 0.0);
-      result = qmp_client_execute (f->client, "qom-get", arguments, f->wait, &error);
-      g_assert_null (result);
-      g_assert_error (error, QMP_ERROR, QMP_ERROR_GENERIC);
-    }
+  json_object_set_string_member (arguments, "path", "\xff\xfe");
+  result = qmp_client_execute (f->client, "qom-get", arguments, f->wait, &error);
+  g_assert_null (result);
+  g_assert_error (error, QMP_ERROR, QMP_ERROR_GENERIC);
   assert_answers (f, "query-status");
   g_assert_cmpuint (fake_qemu_count (f->fake, "qom-get"), ==, 0);
 }
