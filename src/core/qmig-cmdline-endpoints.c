@@ -330,7 +330,7 @@ rewrite_vnc_display (QmigRewrite *r, QmigKeyval *kv)
   const char *address = qmig_keyval_get (kv, "vnc");
   const char *colon = strrchr (address, ':');
   long display = colon ? strtol (colon + 1, NULL, 10) : 0;
-  g_autofree char *to = g_strdup_printf ("%ld", display + PORT_RANGE);
+  g_autofree char *to = g_strdup_printf ("%ld", MIN (display + PORT_RANGE, 65535 - 5900));
 
   if (colon == NULL || qmig_keyval_get_bool (kv, "reverse", FALSE))
     return;

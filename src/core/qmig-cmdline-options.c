@@ -86,7 +86,7 @@ static const QmigOptionRule rules[] = {
   { "acpitable", VALUE, MANY, NULL, NULL, qmig_rule_keyval_paths },
   { "igvm-cfg", VALUE, MANY, NULL, NULL, qmig_rule_keyval_paths },
   { "plugin", VALUE, MANY, NULL, "file", qmig_rule_keyval_paths },
-  { "L", VALUE, MANY, NULL, NULL, qmig_rule_path },
+  { "L", VALUE, MANY, NULL, NULL, qmig_rule_data_dir },
 
   /* what two processes cannot share: moved into the run directory, or refused */
   { "qmp", VALUE, MANY, NULL, NULL, qmig_rule_legacy_chardev },

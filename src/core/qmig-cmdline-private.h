@@ -98,6 +98,7 @@ void qmig_rule_name (QmigRewrite *r, const QmigOption *o);
 void qmig_rule_move_file (QmigRewrite *r, const QmigOption *o);
 void qmig_rule_path (QmigRewrite *r, const QmigOption *o);
 void qmig_rule_path_list (QmigRewrite *r, const QmigOption *o);
+void qmig_rule_data_dir (QmigRewrite *r, const QmigOption *o);
 void qmig_rule_data_file (QmigRewrite *r, const QmigOption *o);
 void qmig_rule_keyval_paths (QmigRewrite *r, const QmigOption *o);
 void qmig_rule_disk (QmigRewrite *r, const QmigOption *o);

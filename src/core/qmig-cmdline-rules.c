@@ -138,6 +138,19 @@ qmig_rule_path (QmigRewrite *r, const QmigOption *o)
   qmig_rewrite_emit (r, o, absolute ? absolute : o->value);
 }
 
+/* A wrapper around QEMU adds its directories at each start: once is enough, or the line grows from move to move. */
+void
+qmig_rule_data_dir (QmigRewrite *r, const QmigOption *o)
+{
+  g_autofree char *absolute = qmig_rewrite_absolute (r, "-L", o->value);
+  const char *dir = absolute ? absolute : o->value;
+
+  for (guint i = 1; i < r->argv->len; i++)
+    if (g_str_equal (g_ptr_array_index (r->argv, i), dir) && g_str_equal (g_ptr_array_index (r->argv, i - 1), o->option))
+      return;
+  qmig_rewrite_emit (r, o, dir);
+}
+
 /* -initrd: "FILE ARGUMENTS,FILE ARGUMENTS" with doubled commas inside. */
 void
 qmig_rule_path_list (QmigRewrite *r, const QmigOption *o)

@@ -80,10 +80,22 @@ reachable_uri (const char *uri)
   return g_strdup (uri);
 }
 
+/* What failed is in the answer, why is often only on stderr.  (transfer full) (nullable) */
+static char *
+full_reason (QmigDestination *self, const QmpMigrationInfo *info)
+{
+  g_autofree char *tail = info->status == QMP_MIGRATION_STATUS_FAILED ? qmig_launcher_log_tail (self->run_dir) : g_strdup ("");
+
+  if (tail[0] == '\0')
+    return g_strdup (info->error_desc);
+  return info->error_desc ? g_strdup_printf ("%s; %s", info->error_desc, tail) : g_steal_pointer (&tail);
+}
+
 static void
 apply (QmigDestination *self, guint64 look, QmpRunState run_state, const char *run_text, const QmpMigrationInfo *info)
 {
   QmigIncoming *state = self->state;
+  g_autofree char *reason = full_reason (self, info);
   QmigIncomingPhase phase;
   gboolean changed = FALSE;
 
@@ -99,7 +111,7 @@ apply (QmigDestination *self, guint64 look, QmpRunState run_state, const char *r
   phase = derive_phase (self, run_state, info);
   changed |= set_text (&state->run_state, run_text);
   changed |= set_text (&state->status, info->status_text);
-  changed |= set_text (&state->error, info->error_desc);
+  changed |= set_text (&state->error, reason);
   if (changed || state->phase != (int) phase)
     {
       state->phase = phase;
@@ -189,23 +201,32 @@ qmig_destination_set_process (QmigDestination *self, gint64 pid, gint64 start_ti
 
 /* -- looks that events cause --------------------------------------------------- */
 
-/* Both questions of one look go out together; QEMU answers them in order. */
+/* Both questions of one look go out together. */
 typedef struct Look
 {
   QmigDestination *self; /* (nullable): NULL once nobody waits */
   guint64 number;
+  guint open_questions;
   QmpRunState run_state;
-  char *run_text; /* (nullable) while not answered */
+  char *run_text;         /* (nullable) while not answered */
+  QmpMigrationInfo *info; /* (nullable) while not answered */
 } Look;
 
 static void begin_look (QmigDestination *self);
 
 static void
-end_look (Look *look)
+end_question (Look *look)
 {
-  QmigDestination *self = look->self;
+  QmigDestination *self;
 
+  if (--look->open_questions > 0)
+    return;
+  if (look->self != NULL && look->run_text != NULL && look->info != NULL)
+    apply (look->self, look->number, look->run_state, look->run_text, look->info);
+  /* Only now: whoever was told of the change may have done away with it. */
+  self = look->self;
   g_free (look->run_text);
+  qmp_migration_info_free (look->info);
   g_free (look);
   if (self == NULL)
     return;
@@ -219,14 +240,10 @@ on_migrate_answered (GObject *source, GAsyncResult *result, gpointer data)
 {
   Look *look = data;
   g_autoptr(JsonNode) answer = qmp_client_execute_finish (QMP_CLIENT (source), result, NULL);
-  g_autoptr(QmpMigrationInfo) info = NULL;
 
-  if (look->self != NULL && look->run_text != NULL && answer != NULL && JSON_NODE_HOLDS_OBJECT (answer))
-    {
-      info = qmp_migration_info_new_from_json (json_node_get_object (answer));
-      apply (look->self, look->number, look->run_state, look->run_text, info);
-    }
-  end_look (look);
+  if (answer != NULL && JSON_NODE_HOLDS_OBJECT (answer))
+    look->info = qmp_migration_info_new_from_json (json_node_get_object (answer));
+  end_question (look);
 }
 
 static void
@@ -234,13 +251,13 @@ on_status_answered (GObject *source, GAsyncResult *result, gpointer data)
 {
   Look *look = data;
   g_autoptr(JsonNode) answer = qmp_client_execute_finish (QMP_CLIENT (source), result, NULL);
-  const char *text;
 
-  if (answer == NULL || !JSON_NODE_HOLDS_OBJECT (answer))
-    return;
-  text = json_strict_string (json_node_get_object (answer), "status", "");
-  look->run_state = qmp_run_state_from_string (text);
-  look->run_text = g_strdup (text);
+  if (answer != NULL && JSON_NODE_HOLDS_OBJECT (answer))
+    {
+      look->run_text = g_strdup (json_strict_string (json_node_get_object (answer), "status", ""));
+      look->run_state = qmp_run_state_from_string (look->run_text);
+    }
+  end_question (look);
 }
 
 static void
@@ -254,6 +271,7 @@ begin_look (QmigDestination *self)
   look = g_new0 (Look, 1);
   look->self = self;
   look->number = ++self->last_look;
+  look->open_questions = 2;
   self->look = look;
   qmp_client_execute_async (self->client, "query-status", NULL, FALSE, NULL, on_status_answered, look);
   qmp_client_execute_async (self->client, "query-migrate", NULL, FALSE, NULL, on_migrate_answered, look);

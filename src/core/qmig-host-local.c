@@ -75,20 +75,13 @@ unknown_migration (const char *migration)
 
 /* -- taking a destination up -------------------------------------------------- */
 
-/* Started, but the journal did not get to know its pid: the path of its monitor tells it. */
+/* Started, but the journal did not get to know its pid: its monitor's argument tells it, be it QEMU or still a wrapper. */
 static QmigProcess *
 find_unrecorded (const QmigIncomingSpec *spec)
 {
-  g_autoptr(GPtrArray) qemus = qmig_process_list_qemus ();
-
-  for (guint i = 0; i < qemus->len; i++)
-    {
-      const QmigProcess *process = g_ptr_array_index (qemus, i);
-      g_autoptr(QmigCmdlineInfo) info = qmig_cmdline_inspect ((const char *const *) process->argv, process->cwd);
-
-      if (g_strcmp0 (info->qmig_qmp_path, spec->qmp) == 0)
-        return g_ptr_array_steal_index (qemus, i);
-    }
+  for (guint i = 0; spec->argv != NULL && spec->argv[i] != NULL; i++)
+    if (g_str_has_prefix (spec->argv[i], "socket,id=" QMIG_MONITOR_ID ","))
+      return qmig_process_find_leader (spec->argv[i]);
   return NULL;
 }
 
@@ -392,8 +385,6 @@ check_loaded (QmigHostLocal *self, const char *what, GError **error)
 {
   const QmigIncoming *state = qmig_destination_get_state (self->destination);
 
-  if (state->phase == QMIG_INCOMING_GONE)
-    return refuse (QMIG_EXIT_ATTENTION, what, state, error);
   if (state->phase != QMIG_INCOMING_LOADED && state->phase != QMIG_INCOMING_COMMITTED)
     return refuse (QMIG_EXIT_REFUSED, what, state, error);
   return TRUE;
@@ -429,7 +420,9 @@ cont_and_see (QmigHostLocal *self, QmpWait *wait, GError **error)
 static gboolean
 see_for_commit (QmigHostLocal *self, QmpWait *wait, GError **error)
 {
-  if (phase_of (self) == QMIG_INCOMING_LOADED && qmig_destination_check_fresh (self->destination, NULL))
+  /* The process is asked last: what is dead before it was told to run surely did not. */
+  if (phase_of (self) == QMIG_INCOMING_LOADED && qmig_destination_check_fresh (self->destination, NULL) &&
+      !qmig_destination_is_gone (self->destination))
     return TRUE;
   return qmig_destination_look (self->destination, wait, error);
 }

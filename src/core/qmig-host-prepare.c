@@ -130,13 +130,20 @@ set_parameters (QmpClient *client, const QmigIncomingSpec *spec, QmpWait *wait, 
   return qmp_migrate_set_parameters (client, json_node_dup_object (spec->parameters), wait, error);
 }
 
+/* QEMU itself takes the first free port of the range: some refuse to be asked again after one was taken. */
 static char *
-tcp_uri (const QmigIncomingSpec *spec, gint64 port)
+tcp_uri (const QmigIncomingSpec *spec)
 {
   const char *host = spec->listen && spec->listen[0] ? spec->listen : "127.0.0.1";
+  gint64 port = spec->port > 0 ? spec->port : 0;
+  g_autoptr(GString) uri = g_string_new ("tcp:");
 
-  return g_strdup_printf (strchr (host, ':') && host[0] != '[' ? "tcp:[%s]:%" G_GINT64_FORMAT : "tcp:%s:%" G_GINT64_FORMAT,
-                          host, port);
+  g_string_append_printf (uri, strchr (host, ':') && host[0] != '[' ? "[%s]" : "%s", host);
+  g_string_append_printf (uri, ":%" G_GINT64_FORMAT, port);
+  if (port > 0 && spec->port_last > port)
+    g_string_append_printf (uri, ",to=%" G_GINT64_FORMAT, MIN (spec->port_last, 65535));
+
+  return g_string_free (g_steal_pointer (&uri), FALSE);
 }
 
 /*
@@ -158,42 +165,25 @@ begin_incoming (QmpClient *client, const char *uri, QmpWait *wait, GError **erro
   return FALSE;
 }
 
-/* The first port of the range that is free; QEMU may be asked again after it could not listen. */
-static gboolean
-listen_tcp (QmpClient *client, const QmigIncomingSpec *spec, QmpWait *wait, GError **error)
-{
-  gint64 port = spec->port > 0 ? spec->port : 0;
-  gint64 last = spec->port_last > port && port > 0 ? MIN (spec->port_last, 65535) : port;
-
-  for (;; port++)
-    {
-      g_autoptr(GError) cause = NULL;
-      g_autofree char *uri = tcp_uri (spec, port);
-
-      if (begin_incoming (client, uri, wait, &cause))
-        return TRUE;
-      if (port < last && qmp_error_is_refusal (cause))
-        continue;
-      g_propagate_prefixed_error (error, g_steal_pointer (&cause), "cannot listen on %s: ", uri);
-      return FALSE;
-    }
-}
-
 static gboolean
 listen (QmpClient *client, const QmigIncomingSpec *spec, QmpWait *wait, GError **error)
 {
   g_autofree char *uri = NULL;
 
   if (g_strcmp0 (spec->transport, "tcp") == 0)
-    return listen_tcp (client, spec, wait, error);
-  if (g_strcmp0 (spec->transport, "unix") != 0)
+    uri = tcp_uri (spec);
+  else if (g_strcmp0 (spec->transport, "unix") == 0)
+    uri = g_strconcat ("unix:", spec->run_dir, "/" QMIG_MIGRATION_SOCKET, NULL);
+  else
     {
       g_set_error (error, QMIG_ERROR, QMIG_EXIT_UNSUPPORTED, "there is no transport '%s'", spec->transport);
       return FALSE;
     }
-  uri = g_strconcat ("unix:", spec->run_dir, "/" QMIG_MIGRATION_SOCKET, NULL);
+  if (begin_incoming (client, uri, wait, error))
+    return TRUE;
+  g_prefix_error (error, "cannot listen on %s: ", uri);
 
-  return begin_incoming (client, uri, wait, error);
+  return FALSE;
 }
 
 gboolean

@@ -159,26 +159,38 @@ read_end (const char *path, char *buffer, gsize size)
   return got > 0 ? (gsize) got : 0;
 }
 
+static char *
+join_lines (char *text)
+{
+  GString *joined = g_string_new (NULL);
+  g_auto(GStrv) lines = NULL;
+
+  for (char *c = text; *c != '\0'; c++)
+    if (g_ascii_iscntrl (*c) && *c != '\n')
+      *c = ' ';
+  lines = g_strsplit (text, "\n", -1);
+  for (guint i = 0; lines[i] != NULL; i++)
+    if (g_strstrip (lines[i])[0] != '\0' && strstr (lines[i], ": warning: ") == NULL)
+      g_string_append_printf (joined, "%s%s", joined->len > 0 ? "; " : "", lines[i]);
+
+  return g_string_free (joined, FALSE);
+}
+
 char *
 qmig_launcher_log_tail (const char *run_dir)
 {
   g_autofree char *path = g_build_filename (run_dir, LOG_NAME, NULL);
-  /* Lines are joined by two bytes where there was one, and invalid bytes grow: read less than may be given. */
-  char buffer[LOG_TAIL_BYTES / 4];
+  char buffer[LOG_TAIL_BYTES];
   gsize length = read_end (path, buffer, sizeof buffer);
   g_autofree char *valid = g_utf8_make_valid (buffer, (gssize) length);
-  g_auto(GStrv) lines = NULL;
-  GString *text = g_string_new (NULL);
+  g_autofree char *joined = join_lines (valid);
+  const char *tail = joined;
 
-  for (char *c = valid; *c != '\0'; c++)
-    if (g_ascii_iscntrl (*c) && *c != '\n')
-      *c = ' ';
-  lines = g_strsplit (valid, "\n", -1);
-  for (guint i = 0; lines[i] != NULL; i++)
-    if (g_strstrip (lines[i])[0] != '\0' && strstr (lines[i], ": warning: ") == NULL)
-      g_string_append_printf (text, "%s%s", text->len > 0 ? "; " : "", lines[i]);
+  /* Separators and replaced bytes made it longer. */
+  if (strlen (joined) > LOG_TAIL_BYTES)
+    tail = g_utf8_find_next_char (joined + strlen (joined) - LOG_TAIL_BYTES - 1, NULL);
 
-  return g_string_free (text, FALSE);
+  return g_strdup (tail);
 }
 
 static gboolean

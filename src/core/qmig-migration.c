@@ -473,6 +473,12 @@ end_failed (QmigMigration *self, gsize failed, const GError *cause, const GError
                                               : !qmig_process_is_alive (self->entry->source_pid, self->entry->source_start_time);
 
   set_error_text (self, cause);
+  if (source_gone && !g_str_has_prefix (self->result->error, "the source QEMU") && !(self->source != NULL && self->source->guest_ended))
+    {
+      g_autofree char *symptom = g_steal_pointer (&self->result->error);
+
+      self->result->error = g_strdup_printf ("the source QEMU of '%s' died: %s", self->entry->vm, symptom);
+    }
   if (source_gone && failed <= (gsize) qmig_step_index ("check"))
     set_end (self->result, QMIG_OUTCOME_REFUSED, QMIG_EXIT_NOT_FOUND, QMIG_LOCATION_NONE, "its QEMU ended before anything was begun");
   else if (source_gone && self->leftover)

@@ -13,12 +13,16 @@
 
 #include "api-error.h"
 
+#define EXEC_TRIES 20
+#define EXEC_PAUSE_US 500
+
 /* -- /proc ------------------------------------------------------------------ */
 
 typedef struct
 {
   char state;
   gint64 parent;
+  gint64 session;
   gint64 start_time;
 } ProcStat;
 
@@ -56,6 +60,7 @@ read_stat (gint64 pid, ProcStat *out)
     return FALSE;
   out->state = fields[0][0];
   out->parent = g_ascii_strtoll (fields[1], NULL, 10);
+  out->session = g_ascii_strtoll (fields[3], NULL, 10);
   out->start_time = g_ascii_strtoll (fields[19], NULL, 10);
 
   return TRUE;
@@ -139,6 +144,22 @@ read_exe (gint64 pid)
   return exe;
 }
 
+/* In the middle of its exec a process has its new executable, but not yet its command line. */
+static void
+read_program (QmigProcess *self)
+{
+  for (guint tries = 0; tries < EXEC_TRIES; tries++)
+    {
+      g_free (self->exe);
+      g_strfreev (self->argv);
+      self->exe = read_exe (self->pid);
+      self->argv = read_argv (self->pid);
+      if (self->exe == NULL || self->argv[0] != NULL)
+        return;
+      g_usleep (EXEC_PAUSE_US);
+    }
+}
+
 QmigProcess *
 qmig_process_read (gint64 pid, GError **error)
 {
@@ -150,8 +171,7 @@ qmig_process_read (gint64 pid, GError **error)
     {
       self->start_time = before.start_time;
       self->uid = read_uid (pid);
-      self->argv = read_argv (pid);
-      self->exe = read_exe (pid);
+      read_program (self);
       self->cwd = read_proc_link (pid, "cwd");
     }
   /* What was read belongs together only if the pid did not change hands meanwhile. */
@@ -287,6 +307,27 @@ qmig_process_list_qemus (void)
         g_ptr_array_add (list, g_steal_pointer (&process));
     }
   return list;
+}
+
+QmigProcess *
+qmig_process_find_leader (const char *argument)
+{
+  g_autoptr(GDir) dir = g_dir_open ("/proc", 0, NULL);
+  const char *name;
+
+  while (dir != NULL && (name = g_dir_read_name (dir)) != NULL)
+    {
+      gint64 pid = g_ascii_strtoll (name, NULL, 10);
+      g_autoptr(QmigProcess) process = NULL;
+      ProcStat stat;
+
+      if (!read_stat (pid, &stat) || stat.session != pid)
+        continue;
+      process = qmig_process_read (pid, NULL);
+      if (process != NULL && g_strv_contains ((const char *const *) process->argv, argument))
+        return g_steal_pointer (&process);
+    }
+  return NULL;
 }
 
 /* -- watching ------------------------------------------------------------------- */

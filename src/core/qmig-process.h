@@ -25,6 +25,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (QmigProcess, qmig_process_free)
 /* Every process whose executable is a qemu-system-*.  GPtrArray of QmigProcess. */
 GPtrArray *qmig_process_list_qemus (void);
 
+/* A session leader (what the launcher starts is one) that was given exactly @argument; NULL: none.  (transfer full) */
+QmigProcess *qmig_process_find_leader (const char *argument);
+
 gint64 qmig_process_get_start_time (gint64 pid); /* of a zombie too; 0 when gone */
 /* Neither gone, nor a zombie, nor another process with the same pid. */
 gboolean qmig_process_is_alive (gint64 pid, gint64 start_time);

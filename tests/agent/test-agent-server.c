@@ -11,6 +11,7 @@
 #include <glib/gstdio.h>
 
 #include "agent-fixture.h"
+#include "qmig-process.h"
 
 static void
 assert_starts (const char *text, const char *prefix)
@@ -244,6 +245,56 @@ test_second_agent (AgentFixture *f, gconstpointer data)
   json_object_unref (agent_fixture_call (f, "GET", "/v1/host", NULL));
 }
 
+static gpointer
+ensure_in_thread (gpointer user_data)
+{
+  GMainContext *context = g_main_context_new ();
+  GError *error = NULL;
+  gint64 pid;
+
+  g_main_context_push_thread_default (context);
+  {
+    g_autoptr(QmigClient) client = qmig_client_new ("local", NULL);
+    g_autoptr(JsonObject) host = NULL;
+
+    g_assert_true (qmig_client_ensure_agent (client, g_getenv ("QMIG_TEST_AGENT"), NULL, &error));
+    g_assert_no_error (error);
+    host = qmig_client_call (client, "GET", "/v1/host", NULL, PATIENCE_MS, NULL, NULL, &error);
+    g_assert_no_error (error);
+    pid = json_object_get_int_member (host, "pid");
+  }
+  g_main_context_pop_thread_default (context);
+  g_main_context_unref (context);
+  return GSIZE_TO_POINTER ((gsize) pid);
+}
+
+/* Many commands at once start one agent. */
+static void
+test_ensure (AgentFixture *f, gconstpointer data)
+{
+  GThread *threads[8];
+  gint64 pid = 0;
+  gint64 start_time;
+
+  g_setenv ("QMIG_RUNTIME_DIR", f->runtime, TRUE);
+  g_setenv ("QMIG_STATE_DIR", f->state, TRUE);
+  for (gsize i = 0; i < G_N_ELEMENTS (threads); i++)
+    threads[i] = g_thread_new ("ensure", ensure_in_thread, NULL);
+  for (gsize i = 0; i < G_N_ELEMENTS (threads); i++)
+    {
+      gint64 seen = (gint64) GPOINTER_TO_SIZE (g_thread_join (threads[i]));
+
+      g_assert_cmpint (seen, >, 0);
+      g_assert_true (pid == 0 || pid == seen);
+      pid = seen;
+    }
+
+  start_time = qmig_process_get_start_time (pid);
+  g_assert_cmpint (getsid ((pid_t) pid), !=, getsid (0));
+  kill ((pid_t) pid, SIGTERM);
+  agent_fixture_wait_gone (pid, start_time);
+}
+
 static void
 test_stale_socket (AgentFixture *f, gconstpointer data)
 {
@@ -385,6 +436,7 @@ main (int argc, char **argv)
   ADD ("/agent/server/many", test_many);
   ADD ("/agent/server/leaving", test_leaving);
   ADD ("/agent/server/second-agent", test_second_agent);
+  g_test_add ("/agent/server/ensure", AgentFixture, NULL, agent_fixture_prepare, test_ensure, agent_fixture_tear_down);
   ADD ("/agent/server/stale-socket", test_stale_socket);
   g_test_add ("/agent/server/foreign-path", AgentFixture, NULL, agent_fixture_prepare, test_foreign_path,
               agent_fixture_tear_down);

@@ -189,6 +189,42 @@ test_slow_reader (AgentFixture *f, gconstpointer data)
   g_free (whole.last_type);
 }
 
+static void
+await_heartbeat (AgentFixture *f, const char *id)
+{
+  g_autofree char *request = g_strdup_printf ("GET /v1/migrations/%s/events?follow=1 HTTP/1.1\r\nHost: a\r\n\r\n", id);
+  g_autofree char *text = agent_fixture_raw (f, request, -1, "\"type\":\"heartbeat\"");
+
+  g_assert_nonnull (strstr (text, "\"type\":\"heartbeat\""));
+}
+
+/* A client that takes long over a batch is spared samples, and nothing else. */
+static void
+test_very_slow_reader (AgentFixture *f, gconstpointer data)
+{
+  const char *request = "GET /v1/migrations/" ID "/events?follow=1 HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
+  g_autoptr(GString) text = g_string_new (NULL);
+  char buffer[65536];
+  gssize n;
+  int fd;
+
+  make_history (f, 10000);
+  agent_fixture_start (f);
+  qmig_journal_close (create (f, "m-OTHER", "db", 1 << 29));
+  fd = agent_fixture_connect (f);
+  g_assert_cmpint (write (fd, request, strlen (request)), ==, strlen (request));
+
+  /* The heartbeats of another stream are the clock: each takes as long as a client may take for a batch. */
+  await_heartbeat (f, "m-OTHER");
+  await_heartbeat (f, "m-OTHER");
+  while ((n = read (fd, buffer, sizeof buffer)) > 0)
+    g_string_append_len (text, buffer, n);
+  close (fd);
+  g_assert_cmpuint (count_lines (text->str, "\"type\":\"round\""), ==, 999);
+  g_assert_cmpuint (count_lines (text->str, "\"type\":\"result\""), ==, 1);
+  g_assert_cmpuint (count_lines (text->str, "\"type\":\"sample\""), <, 9000);
+}
+
 /* A migration that the last agent left open is taken up; its stream ends with a result. */
 static void
 test_live (AgentFixture *f, gconstpointer data)
@@ -219,15 +255,10 @@ test_live (AgentFixture *f, gconstpointer data)
 static void
 test_heartbeat (AgentFixture *f, gconstpointer data)
 {
-  g_autofree char *text = NULL;
-
-  make_history (f, 10);
   agent_fixture_start (f);
   /* Written behind the agent's back: open, and not being worked on. */
   qmig_journal_close (create (f, "m-OTHER", "db", 1 << 29));
-  text = agent_fixture_raw (f, "GET /v1/migrations/m-OTHER/events?follow=1 HTTP/1.1\r\nHost: a\r\n\r\n", -1,
-                            "heartbeat\"");
-  g_assert_nonnull (strstr (text, "\"type\":\"heartbeat\""));
+  await_heartbeat (f, "m-OTHER");
 }
 
 static void
@@ -268,6 +299,7 @@ main (int argc, char **argv)
   ADD_COLD ("/agent/stream/history", test_history);
   ADD_COLD ("/agent/stream/without-following", test_without_following);
   ADD_COLD ("/agent/stream/slow-reader", test_slow_reader);
+  ADD_COLD ("/agent/stream/very-slow-reader", test_very_slow_reader);
   ADD_COLD ("/agent/stream/live", test_live);
   ADD_COLD ("/agent/stream/heartbeat", test_heartbeat);
   ADD_COLD ("/agent/migrations/finding", test_finding);

@@ -137,6 +137,7 @@ static const Row local_rows[] = {
   { "initrd-modules", Q "-initrd 'a.elf x=1,b.elf'", Q "-initrd '/home/u/a.elf x=1,/home/u/b.elf'" },
   { "bios-path", Q "-bios ./OVMF.fd", Q "-bios /home/u/OVMF.fd" },
   { "bios-name", Q "-bios OVMF.fd", Q "-bios OVMF.fd", "expected among QEMU's own data" },
+  { "data-dirs", Q "-L /a -L b -L /a -L /home/u/b", Q "-L /a -L /home/u/b" },
   { "fw-cfg", Q "-fw_cfg name=opt/x,file=x.bin -fw_cfg opt/y,string=z",
     Q "-fw_cfg name=opt/x,file=/home/u/x.bin -fw_cfg opt/y,string=z" },
   { "smbios", Q "-smbios type=1,serial=a -smbios file=t.bin", Q "-smbios type=1,serial=a -smbios file=/home/u/t.bin" },

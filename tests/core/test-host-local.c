@@ -92,6 +92,7 @@ static void
 assert_nothing_left (Fixture *t)
 {
   g_autoptr(GPtrArray) qemus = qmig_process_list_qemus ();
+  g_autofree char *run_dir = g_build_filename (t->f.env.runtime_dir, "vm", ID, NULL);
 
   g_assert_false (host_fixture_has_reservation (&t->f, ID));
   g_assert_false (host_fixture_run_dir_exists (&t->f, ID));
@@ -100,7 +101,7 @@ assert_nothing_left (Fixture *t)
       const QmigProcess *process = g_ptr_array_index (qemus, i);
       g_autofree char *line = g_strjoinv (" ", process->argv);
 
-      g_assert_null (strstr (line, ID "/qmig.qmp"));
+      g_assert_null (strstr (line, run_dir));
     }
 }
 
@@ -297,6 +298,42 @@ test_tcp_port_taken (Fixture *t, gconstpointer data)
   taken = g_strdup_printf ("tcp:127.0.0.1:%u", port);
   g_assert_cmpstr (incoming->uri, !=, taken);
   close (fd);
+}
+
+static guint16
+free_port (void)
+{
+  guint16 port;
+  int fd = take_port (&port);
+
+  close (fd);
+
+  return port;
+}
+
+/* Whatever two processes cannot share has been changed in a way that QEMU takes: both live side by side. */
+static void
+test_side_by_side (Fixture *t, gconstpointer data)
+{
+  g_autofree char *options = NULL;
+  g_autoptr(QmigIncoming) incoming = NULL;
+
+  if (!host_fixture_need_qemu (&t->f))
+    return;
+  options = g_strdup_printf ("-qmp unix:%1$s/user.sock,server=on,wait=off -monitor telnet:127.0.0.1:%2$u,server=on,wait=off "
+                             "-serial mon:unix:%1$s/con,,sole,server=on,wait=off -serial tcp:127.0.0.1:%3$u,server=on,wait=off "
+                             "-serial file:%1$s/serial.log -chardev socket,id=a,host=127.0.0.1,port=%4$u,server=on,wait=off "
+                             "-chardev pty,id=p,logfile=%1$s/pty.log -chardev file,id=f,path=%1$s/f.log -device isa-serial,chardev=f "
+                             "-gdb tcp:127.0.0.1:%5$u -vnc 127.0.0.1:%6$u -pidfile %1$s/pid -D %1$s/log "
+                             "-netdev user,id=n -device e1000,netdev=n,id=nic "
+                             "-device '{\"driver\":\"virtio-rng-pci\",\"id\":\"rng\"}' -object rng-builtin,id=r "
+                             "-rtc base=utc -smp 2 -boot menu=off -msg timestamp=on", t->f.dir, free_port (), free_port (),
+                             free_port (), free_port (), free_port () - 5900u);
+  host_fixture_start_source (&t->f, options);
+  incoming = prepare (t);
+  qmig_host_follow (t->host, ID);
+  host_fixture_send (&t->f, incoming->uri);
+  host_fixture_wait_phase (&t->f, t->host, QMIG_INCOMING_LOADED);
 }
 
 /* -- what goes wrong before it listens ------------------------------------------- */
@@ -822,12 +859,14 @@ test_facts_source (Fixture *t, gconstpointer data)
   g_autoptr(QmigHostInfo) here = qmig_env_host_info (&t->f.env);
   g_autoptr(QmigFacts) mine = NULL;
   g_autoptr(QmigFacts) stranger = NULL;
+  g_autoptr(QmigProcess) source = NULL;
 
   if (!host_fixture_need_qemu (&t->f))
     return;
   host_fixture_start_source (&t->f, NULL);
+  source = qmig_process_read (t->f.source_pid, &t->error);
   request->vm_name = g_strdup ("vm");
-  request->qemu_binary = g_strdup (t->f.qemu);
+  request->qemu_binary = g_strdup (source->exe);
   request->machine = g_strdup ("known-by-construction");
   request->source_pid = t->f.source_pid;
   request->boot_id = g_strdup (here->boot_id);
@@ -858,6 +897,7 @@ main (int argc, char **argv)
   ADD ("prepare-repeated", test_prepare_repeated);
   ADD ("tcp", test_tcp);
   ADD ("tcp-port-taken", test_tcp_port_taken);
+  ADD ("side-by-side", test_side_by_side);
   ADD ("bad-arguments", test_bad_arguments);
   ADD ("no-binary", test_no_binary);
   ADD ("refused-capability", test_refused_capability);

@@ -47,9 +47,8 @@ tear_down (Fixture *t, gconstpointer data)
 }
 
 static QmigProcessWatch *
-start (Fixture *t, const char *script)
+start (Fixture *t, const char *const *argv)
 {
-  const char *const argv[] = { "/bin/sh", "-c", script, NULL };
   gint64 pid, start_time;
 
   qmig_launcher_start (argv, t->run_dir, NULL, &pid, &start_time, &t->error);
@@ -60,16 +59,24 @@ start (Fixture *t, const char *script)
   return qmig_process_watch_new (pid, start_time, NULL, NULL);
 }
 
-/* Runs @script to its end; what it wrote is the log. */
+/* Runs a program to its end; what it wrote is the log. */
 static char *
-run (Fixture *t, const char *script)
+run_program (Fixture *t, const char *const *argv)
 {
-  g_autoptr(QmigProcessWatch) watch = start (t, script);
+  g_autoptr(QmigProcessWatch) watch = start (t, argv);
 
   g_assert_true (qmig_process_watch_wait_gone (watch, t->wait, &t->error));
   g_assert_no_error (t->error);
 
   return qmig_launcher_log_tail (t->run_dir);
+}
+
+static char *
+run (Fixture *t, const char *script)
+{
+  const char *const argv[] = { "/bin/sh", "-c", script, NULL };
+
+  return run_program (t, argv);
 }
 
 static void
@@ -87,33 +94,58 @@ test_both_outputs (Fixture *t, gconstpointer data)
   g_assert_cmpstr (again, ==, "new");
 }
 
+/* What this process has open, blocked and ignored is not the program's affair.  No shell is in between: it has its own ways
+ * with signals and descriptors. */
 static void
 test_surroundings (Fixture *t, gconstpointer data)
 {
-  g_autofree char *log = NULL;
-  int inherited = open ("/dev/null", O_RDONLY);
+  const char *const list_fds[] = { "ls", "-m", "/proc/self/fd", NULL };
+  const char *const show_signals[] = { "grep", "-E", "^Sig(Blk|Ign)", "/proc/self/status", NULL };
+  int low = open ("/dev/null", O_RDONLY);
+  int inherited = fcntl (low, F_DUPFD, 200);
+  g_autofree char *fds = NULL;
+  g_autofree char *signals = NULL;
   sigset_t blocked, before;
 
-  /* What this process has open, blocked and ignored is not the program's affair. */
   sigemptyset (&blocked);
   sigaddset (&blocked, SIGTERM);
   pthread_sigmask (SIG_BLOCK, &blocked, &before);
   signal (SIGPIPE, SIG_IGN);
-  log = run (t, "pwd; ls /proc/$$/fd | tr '\\n' ' '; grep -E '^Sig(Blk|Ign)' /proc/$$/status; "
-                "test \"$(ps -o sid= -p $$ 2>/dev/null || cut -d' ' -f6 /proc/$$/stat)\" -eq $$ && echo leader; "
-                "read x || echo no-input");
+  fds = run_program (t, list_fds);
+  signals = run_program (t, show_signals);
   signal (SIGPIPE, SIG_DFL);
   pthread_sigmask (SIG_SETMASK, &before, NULL);
   close (inherited);
-  g_test_message ("%s", log);
-  g_assert_true (g_str_has_prefix (log, "/; 0 1 2 "));
-  g_assert_null (strstr (log, " 3 "));
-  g_assert_nonnull (strstr (log, "SigBlk: 0000000000000000"));
+  close (low);
+
+  g_test_message ("%s; %s", fds, signals);
+  g_assert_cmpint (inherited, >=, 200);
+  /* Its own look at the directory is the 3. */
+  g_assert_cmpstr (fds, ==, "0, 1, 2, 3");
+  g_assert_nonnull (strstr (signals, "SigBlk: 0000000000000000"));
   /* Above the real ones glibc ignores two signals of its own in whatever it spawns. */
-  g_assert_nonnull (strstr (log, "SigIgn: "));
-  g_assert_cmpuint (g_ascii_strtoull (strstr (log, "SigIgn: ") + strlen ("SigIgn: "), NULL, 16) & 0x7fffffff, ==, 0);
-  g_assert_nonnull (strstr (log, "leader"));
-  g_assert_nonnull (strstr (log, "no-input"));
+  g_assert_nonnull (strstr (signals, "SigIgn: "));
+  g_assert_cmpuint (g_ascii_strtoull (strstr (signals, "SigIgn: ") + strlen ("SigIgn: "), NULL, 16) & 0x7fffffff, ==, 0);
+}
+
+static void
+test_session (Fixture *t, gconstpointer data)
+{
+  const char *const argv[] = { "cat", "/proc/self/stat", NULL };
+  g_autofree char *stat = run_program (t, argv);
+  g_auto(GStrv) fields = g_strsplit (stat, " ", -1);
+
+  /* pid (comm) state ppid pgrp session */
+  g_assert_cmpstr (fields[0], ==, fields[4]);
+  g_assert_cmpstr (fields[0], ==, fields[5]);
+}
+
+static void
+test_no_input (Fixture *t, gconstpointer data)
+{
+  g_autofree char *log = run (t, "pwd; read x || echo no-input");
+
+  g_assert_cmpstr (log, ==, "/; no-input");
 }
 
 static void
@@ -216,6 +248,8 @@ main (int argc, char **argv)
   g_test_init (&argc, &argv, NULL);
   ADD ("both-outputs", test_both_outputs);
   ADD ("surroundings", test_surroundings);
+  ADD ("session", test_session);
+  ADD ("no-input", test_no_input);
   ADD ("directory", test_directory);
   ADD ("cannot-start", test_cannot_start);
   ADD ("strange-run-dir", test_strange_run_dir);

@@ -487,6 +487,22 @@ rig_destination_pid (Rig *rig)
 }
 
 void
+rig_kill_qemu (Rig *rig, GPid pid)
+{
+  g_assert_cmpint (pid, >, 0);
+  g_assert_no_errno (kill (pid, SIGKILL));
+  for (int i = 0;; i++)
+    {
+      g_autofree char *name = g_strdup_printf ("%d", pid);
+
+      if (!belongs_to (rig, name))
+        return;
+      g_assert_cmpint (i, <, PATIENCE_MS * 1000 / POLL_US);
+      g_usleep (POLL_US);
+    }
+}
+
+void
 rig_wait_qemus (Rig *rig, guint count)
 {
   for (int i = 0;; i++)

@@ -86,6 +86,8 @@ void rig_part (int meeting);
 GArray *rig_qemus (Rig *rig);
 /* The QEMU that is not the hand-started guest; 0 when there is none. */
 GPid rig_destination_pid (Rig *rig);
+/* SIGKILL, and returns when it is dead: a dying QEMU may still take a command that nobody will ever answer. */
+void rig_kill_qemu (Rig *rig, GPid pid);
 /* Waits until exactly @count QEMUs of the rig are left. */
 void rig_wait_qemus (Rig *rig, guint count);
 

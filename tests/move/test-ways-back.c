@@ -59,13 +59,13 @@ do_evil (Rig *rig, Evil evil)
   switch (evil)
     {
     case KILL_DESTINATION:
-      kill (rig_destination_pid (rig), SIGKILL);
+      rig_kill_qemu (rig, rig_destination_pid (rig));
       break;
     case STOP_DESTINATION:
       kill (rig_destination_pid (rig), SIGSTOP);
       break;
     case KILL_SOURCE:
-      kill (rig->guest, SIGKILL);
+      rig_kill_qemu (rig, rig->guest);
       break;
     case CANCEL:
       cancel = rig_qmig (rig, &rig->alpha, "cancel", "last", NULL);
@@ -104,8 +104,8 @@ test_way_back (gconstpointer data)
   rig_part (meeting);
   run = rig_finish (pending);
 
-  g_assert_cmpint (run->exit_code, ==, row->exit_code);
   result = rig_result (run);
+  g_assert_cmpint (run->exit_code, ==, row->exit_code);
   g_assert_cmpint (result->exit_code, ==, row->exit_code);
   g_assert_cmpint (result->vm_location, ==, row->location);
   if (row->cause != NULL)
