@@ -429,11 +429,21 @@ end_in_doubt (QmigMigration *self, QmigLocation location)
   set_end (self->result, QMIG_OUTCOME_ATTENTION, QMIG_EXIT_ATTENTION, location, next);
 }
 
+static char *
+tell_leftover (QmigMigration *self)
+{
+  const char *there = self->entry->plan->destination;
+
+  if (self->info->destination_pid > 0)
+    return g_strdup_printf ("a stopped copy (pid %" G_GINT64_FORMAT ") may be left on '%s': end it there, and never continue it",
+                            self->info->destination_pid, there);
+  return g_strdup_printf ("a stopped copy may be left on '%s': end it there, and never continue it", there);
+}
+
 static void
 end_rolled_back (QmigMigration *self, gsize failed, const GError *cause)
 {
-  g_autofree char *next = self->leftover
-    ? g_strdup_printf ("a stopped copy may be left on the destination's host: `qmig recover %s` ends it when that host answers", self->id) : NULL;
+  g_autofree char *next = self->leftover ? tell_leftover (self) : NULL;
   gboolean untouched = failed <= (gsize) qmig_step_index ("check") ||
                        (failed == (gsize) qmig_step_index ("prepare") && g_error_matches (cause, QMIG_ERROR, QMIG_EXIT_REFUSED));
 
@@ -802,6 +812,23 @@ qmig_migration_start (const QmigEnv            *env,
   return entry != NULL ? qmig_migration_start_entry (env, entry, observer, user_data, existing, error) : NULL;
 }
 
+/* The VM of a migration that is over may long be in another one. */
+static gboolean
+check_unsettled (QmigJournal *journal, const QmigJournalEntry *entry, GError **error)
+{
+  g_autoptr(QmigMigrationInfo) info = NULL;
+
+  if (!entry->ended)
+    return TRUE;
+  info = qmig_journal_info (journal, entry->id, error);
+  if (info == NULL)
+    return FALSE;
+  if (info->result == NULL || info->result->outcome == QMIG_OUTCOME_ATTENTION)
+    return TRUE;
+  g_set_error (error, QMIG_ERROR, QMIG_EXIT_CONFLICT, "cannot recover %s: it is over (%s)", entry->id, qmig_outcome_names[info->result->outcome]);
+  return FALSE;
+}
+
 QmigMigration *
 qmig_migration_recover (const QmigEnv          *env,
                         const char             *id,
@@ -811,20 +838,17 @@ qmig_migration_recover (const QmigEnv          *env,
                         GError                **error)
 {
   g_autoptr(QmigJournal) journal = qmig_journal_open (env->state_dir, error);
-  QmigJournalEntry *entry;
+  g_autoptr(QmigJournalEntry) entry = journal != NULL ? qmig_journal_load (journal, id, error) : NULL;
   QmigMigration *self;
 
-  if (journal == NULL)
-    return NULL;
-  entry = qmig_journal_load (journal, id, error);
-  if (entry == NULL)
+  if (entry == NULL || !check_unsettled (journal, entry, error))
     return NULL;
 
-  self = migration_new (env, g_steal_pointer (&journal), entry, observer, user_data);
+  self = migration_new (env, g_steal_pointer (&journal), g_steal_pointer (&entry), observer, user_data);
   self->recovering = TRUE;
-  self->point_of_no_return = self->told_before = entry->commit_intent;
+  self->point_of_no_return = self->told_before = self->entry->commit_intent;
   self->assume = g_strdup (assume);
-  self->info->step = g_strdup (entry->step);
+  self->info->step = g_strdup (self->entry->step);
   start_thread (self);
   return self;
 }

@@ -41,6 +41,7 @@ QmigMigration *qmig_migration_start (const QmigEnv            *env,
  * @assume: (nullable): "source" or "destination": the operator's word on where the VM is to run, where nobody can know
  *
  * Takes the migration up where it was left, in a thread: looks at both sides and goes on or back.
+ * @error: QMIG_EXIT_NOT_FOUND, QMIG_EXIT_CONFLICT when it is over and settled
  */
 QmigMigration *qmig_migration_recover (const QmigEnv          *env,
                                        const char             *id,

@@ -49,6 +49,29 @@ set_source (Fixture *f, const char *run_state, const char *status)
     }
 }
 
+/* Written before done: what may be done only in a certain step. */
+static const struct
+{
+  const char *call;
+  const char *step;
+} owners[] = {
+  { "prepare", "prepare" }, { "migrate", "precopy" }, { "hold", "switchover" }, { "migrate-continue", "switchover" },
+  { "commit", "commit" }, { "accept", "commit" }, { "quit", "release" }, { "release", "release" },
+};
+
+static void
+assert_written (Fixture *f, const char *call)
+{
+  for (gsize i = 0; i < G_N_ELEMENTS (owners); i++)
+    if (g_str_equal (owners[i].call, call))
+      {
+        g_autoptr(QmigJournalEntry) entry = fixture_load (f);
+
+        g_assert_cmpstr (entry->step, ==, owners[i].step);
+        g_assert_cmpint (entry->commit_intent, ==, g_str_equal (entry->step, "commit") || g_str_equal (entry->step, "release"));
+      }
+}
+
 static char *
 on_query_migrate (FakeQemu *qemu, const char *command, JsonObject *arguments, gpointer data)
 {
@@ -75,8 +98,10 @@ static char *
 on_migrate (FakeQemu *qemu, const char *command, JsonObject *arguments, gpointer data)
 {
   Fixture *f = data;
-  g_autoptr(GMutexLocker) locker = g_mutex_locker_new (&f->lock);
+  g_autoptr(GMutexLocker) locker = NULL;
 
+  assert_written (f, command);
+  locker = g_mutex_locker_new (&f->lock);
   g_free (f->status_before);
   f->status_before = g_strdup (f->run_state);
   set_source (f, f->run_state, "active");
@@ -87,8 +112,10 @@ static char *
 on_migrate_continue (FakeQemu *qemu, const char *command, JsonObject *arguments, gpointer data)
 {
   Fixture *f = data;
-  g_autoptr(GMutexLocker) locker = g_mutex_locker_new (&f->lock);
+  g_autoptr(GMutexLocker) locker = NULL;
 
+  assert_written (f, command);
+  locker = g_mutex_locker_new (&f->lock);
   set_source (f, "finish-migrate", "device");
   switch (f->at_continue)
     {
@@ -170,8 +197,10 @@ static char *
 on_quit (FakeQemu *qemu, const char *command, JsonObject *arguments, gpointer data)
 {
   Fixture *f = data;
-  g_autoptr(GMutexLocker) locker = g_mutex_locker_new (&f->lock);
+  g_autoptr(GMutexLocker) locker = NULL;
 
+  assert_written (f, command);
+  locker = g_mutex_locker_new (&f->lock);
   if (!f->quit_is_ignored)
     end_process (f);
   return NULL;
@@ -229,6 +258,7 @@ on_host_call (FakeHost *host, const char *call, QmpWait *wait, gpointer data, GE
 {
   Fixture *f = data;
 
+  assert_written (f, call);
   g_mutex_lock (&f->lock);
   take_calls (f);
   if (is_telling (call))
@@ -319,7 +349,7 @@ fixture_set_up (Fixture *f, gconstpointer data)
   f->events = g_ptr_array_new_with_free_func ((GDestroyNotify) qmig_event_free);
   f->run_state = g_strdup ("running");
   f->status_before = g_strdup ("running");
-  f->looks_to_gate = 2;
+  f->looks_to_gate = 1;
   f->request = usual_request ();
   f->host = fake_host_new ("beta");
   fake_host_handle (f->host, on_host_call, f);
@@ -523,15 +553,24 @@ fixture_wait_event (Fixture *f, const char *type, const char *text)
     wait_for_change (f, deadline, type);
 }
 
+void
+fixture_forget_events (Fixture *f)
+{
+  g_autoptr(GMutexLocker) locker = g_mutex_locker_new (&f->lock);
+
+  f->last_seq += f->events->len;
+  g_ptr_array_set_size (f->events, 0);
+}
+
 /* One result, after everything else, and the same in the journal. */
 static void
-assert_events (Fixture *f, gint64 seq)
+assert_events (Fixture *f)
 {
   for (guint i = 0; i < f->events->len; i++)
     {
       const QmigEvent *event = g_ptr_array_index (f->events, i);
 
-      g_assert_cmpint (event->seq, ==, seq + 1 + i);
+      g_assert_cmpint (event->seq, ==, f->last_seq + 1 + i);
       g_assert_cmpint (g_str_equal (event->type, "result"), ==, i + 1 == f->events->len);
     }
 }
@@ -551,7 +590,7 @@ fixture_join (Fixture *f)
     wait_for_change (f, deadline, "the thread's end");
   g_mutex_unlock (&f->lock);
 
-  assert_events (f, 0);
+  assert_events (f);
   last = g_ptr_array_index (f->events, f->events->len - 1);
   result = qmig_result_from_object (json_node_get_object (last->data), &error);
   g_assert_no_error (error);

@@ -65,6 +65,7 @@ struct _Fixture
   GPtrArray *calls;
   guint n_seen;              /* commands of the source that are in @calls already */
   GPtrArray *events;         /* QmigEvent */
+  gint64 last_seq;           /* of those forgotten */
 };
 
 void fixture_set_up (Fixture *f, gconstpointer data);
@@ -81,6 +82,8 @@ QmigResult *fixture_join (Fixture *f);
 QmigMigration *fixture_get_migration (Fixture *f); /* (transfer none): waits until there is one */
 /* Until an event of @type came whose data contain @text. */
 void fixture_wait_event (Fixture *f, const char *type, const char *text);
+/* Before the same migration is taken up once more. */
+void fixture_forget_events (Fixture *f);
 guint fixture_count_events (Fixture *f, const char *type, const char *text);
 
 /* The source's present, with the events of QEMU that tell it.  @status: (nullable) none */

@@ -153,13 +153,6 @@ static void source_fails (Fixture *f, const char *p) { fixture_set_source (f, "r
 static void source_is_cancelled (Fixture *f, const char *p) { fixture_set_source (f, "running", "cancelled"); }
 
 static void
-source_speaks_newer (Fixture *f, const char *point)
-{
-  f->looks_to_gate = 0;
-  fixture_set_source (f, "running", "teleporting");
-}
-
-static void
 guest_powers_off (Fixture *f, const char *point)
 {
   fake_qemu_event (f->qemu, "SHUTDOWN", "{'guest': true, 'reason': 'guest-shutdown'}");
@@ -360,6 +353,7 @@ ignore_quit (Fixture *f, const char *point)
 
 /* -- other sources --------------------------------------------------------------------------------------------- */
 
+static void many_looks (Fixture *f, const char *p) { f->looks_to_gate = 3; }
 static void paused (Fixture *f, const char *p) { fixture_set_source (f, "paused", NULL); }
 static void paused_and_hangs (Fixture *f, const char *p) { paused (f, p); continue_hangs (f, p); }
 static void paused_and_refused (Fixture *f, const char *p) { paused (f, p); fail_host (f, "accept", QMIG_EXIT_REFUSED); }
@@ -374,7 +368,7 @@ paused_meanwhile (Fixture *f, const char *point)
 
 static const Case cases[] = {
   /* all goes well */
-  { "good", NULL, NULL, NULL, QMIG_OUTCOME_COMPLETED, QMIG_EXIT_OK, QMIG_LOCATION_DESTINATION,
+  { "good", many_looks, NULL, NULL, QMIG_OUTCOME_COMPLETED, QMIG_EXIT_OK, QMIG_LOCATION_DESTINATION,
     AT_GATE " commit quit release", NULL, NULL, QMIG_INCOMING_COMMITTED },
   { "paused", paused, NULL, NULL, QMIG_OUTCOME_COMPLETED, QMIG_EXIT_OK, QMIG_LOCATION_DESTINATION,
     AT_GATE " accept quit release", NULL, NULL, QMIG_INCOMING_COMMITTED },
