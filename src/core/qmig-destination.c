@@ -213,7 +213,7 @@ typedef struct Look
   QmpMigrationInfo *info; /* (nullable) while not answered */
 } Look;
 
-static void begin_look (QmigDestination *self);
+static void begin_look (QmigDestination *self, gboolean completed);
 
 static void
 end_question (Look *look)
@@ -233,7 +233,7 @@ end_question (Look *look)
     return;
   self->look = NULL;
   if (self->look_again)
-    begin_look (self);
+    begin_look (self, FALSE);
 }
 
 static void
@@ -261,8 +261,18 @@ on_status_answered (GObject *source, GAsyncResult *result, gpointer data)
   end_question (look);
 }
 
+static QmpMigrationInfo *
+completed_info (void)
+{
+  g_autoptr(JsonObject) object = json_object_new ();
+
+  json_object_set_string_member (object, "status", "completed");
+  return qmp_migration_info_new_from_json (object);
+}
+
+/* @completed: the event said so; then the run state alone is asked, since the guest stands still until it is known. */
 static void
-begin_look (QmigDestination *self)
+begin_look (QmigDestination *self, gboolean completed)
 {
   Look *look;
 
@@ -272,10 +282,12 @@ begin_look (QmigDestination *self)
   look = g_new0 (Look, 1);
   look->self = self;
   look->number = ++self->last_look;
-  look->open_questions = 2;
+  look->open_questions = completed ? 1 : 2;
+  look->info = completed ? completed_info () : NULL;
   self->look = look;
   qmp_client_execute_async (self->client, "query-status", NULL, FALSE, NULL, on_status_answered, look);
-  qmp_client_execute_async (self->client, "query-migrate", NULL, FALSE, NULL, on_migrate_answered, look);
+  if (!completed)
+    qmp_client_execute_async (self->client, "query-migrate", NULL, FALSE, NULL, on_migrate_answered, look);
 }
 
 static void
@@ -293,7 +305,7 @@ on_event (QmpClient *client, const char *name, JsonObject *data, gint64 timestam
       if (self->state->resumed_us == QMIG_UNSET)
         self->state->resumed_us = timestamp_us;
     }
-  begin_look (self);
+  begin_look (self, g_str_equal (name, "MIGRATION") && g_strcmp0 (json_strict_string (data, "status", NULL), "completed") == 0);
 }
 
 static void

@@ -364,9 +364,10 @@ refuse (QmigExit code, const char *what, const QmigIncoming *state, GError **err
 static gboolean
 act_hold (QmigHostLocal *self, QmpWait *wait, GError **error)
 {
-  if (!qmig_destination_look (self->destination, wait, error))
+  /* The guest stands still meanwhile: what events told is not asked again. */
+  if (!qmig_destination_check_fresh (self->destination, NULL) && !qmig_destination_look (self->destination, wait, error))
     return FALSE;
-  if (phase_of (self) == QMIG_INCOMING_GONE)
+  if (qmig_destination_is_gone (self->destination))
     return refuse (QMIG_EXIT_ERROR, "cannot hold", qmig_destination_get_state (self->destination), error);
   if (!qmig_journal_reservation_held (self->journal, self->migration, error))
     return FALSE;

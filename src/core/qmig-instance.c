@@ -27,10 +27,15 @@ on_event (QmpClient *client, const char *name, JsonObject *data, gint64 timestam
 {
   QmigInstance *self = user_data;
 
-  self->changes++;
+  /* A stop alone tells nothing to act on: what follows it does, in less time than a question takes. */
   if (g_str_equal (name, "STOP"))
-    self->stopped_us = timestamp_us;
-  else if (g_str_equal (name, "RESUME"))
+    {
+      self->stopped_us = timestamp_us;
+      return;
+    }
+
+  self->changes++;
+  if (g_str_equal (name, "RESUME"))
     {
       self->resumed_us = timestamp_us;
       set_run_state (self, QMP_RUN_STATE_RUNNING, "running");
@@ -116,6 +121,18 @@ qmig_instance_look (QmigInstance *self, QmpMigrationInfo **out_info, QmpWait *wa
   self->error_desc = g_strdup (info->error_desc);
   if (out_info != NULL)
     *out_info = g_steal_pointer (&info);
+  return TRUE;
+}
+
+gboolean
+qmig_instance_ask_run_state (QmigInstance *self, QmpWait *wait, GError **error)
+{
+  g_autofree char *text = NULL;
+  QmpRunState state;
+
+  if (!qmp_query_status (self->client, &state, &text, wait, error))
+    return FALSE;
+  set_run_state (self, state, text);
   return TRUE;
 }
 

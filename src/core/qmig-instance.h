@@ -30,7 +30,7 @@ typedef struct
   gint64 stopped_us;    /* QEMU's wall clock at the last STOP, 0 before */
   gint64 resumed_us;    /* likewise RESUME */
   gboolean guest_ended; /* SHUTDOWN was seen: the guest or an operator ended it */
-  guint changes;        /* grows with every event */
+  guint changes;        /* grows with every event but STOP */
 
   /*< private >*/
   QmigProcessWatch *watch;
@@ -43,6 +43,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (QmigInstance, qmig_instance_detach)
 
 /* Asks query-migrate and query-status.  @info: (out) (optional) (transfer full): the whole answer */
 gboolean qmig_instance_look (QmigInstance *self, QmpMigrationInfo **info, QmpWait *wait, GError **error);
+
+/* Asks query-status alone: in the blackout each question costs the guest. */
+gboolean qmig_instance_ask_run_state (QmigInstance *self, QmpWait *wait, GError **error);
 
 /* Proven by pidfd. */
 gboolean qmig_instance_is_gone (QmigInstance *self);

@@ -10,6 +10,7 @@
 #include "qmp-error.h"
 
 #define SAMPLE_MS 250      /* QEMU's own numbers move in 100 ms windows */
+#define LEAST_SAMPLE_MS 100
 #define HOLD_SAMPLE_MS 100 /* a held migration is paced by what is left */
 #define HOLD_MIN_BANDWIDTH (64 * 1024)
 
@@ -562,15 +563,9 @@ renew_lease (QmigMigration *self, gint64 *renewed_us, QmpWait *wait)
     qmig_migration_log (self, "'%s' does not renew the lease: %s", qmig_host_get_name (self->host), silent->message);
 }
 
-typedef enum
-{
-  PRECOPY_GOES_ON,
-  PRECOPY_AT_GATE,
-  PRECOPY_FAILED,
-} PrecopyState;
-
-static PrecopyState
-judge_precopy (QmigMigration *self, gint64 begun_us, QmpWait *wait, GError **error)
+/* FALSE with both sides' accounts when it is over, and not well. */
+static gboolean
+go_on_with_precopy (QmigMigration *self, gint64 begun_us, QmpWait *wait, GError **error)
 {
   gint64 now_us = g_get_monotonic_time ();
 
@@ -579,18 +574,18 @@ judge_precopy (QmigMigration *self, gint64 begun_us, QmpWait *wait, GError **err
     case QMP_MIGRATION_STATUS_PRE_SWITCHOVER:
     case QMP_MIGRATION_STATUS_DEVICE:
     case QMP_MIGRATION_STATUS_COMPLETED:
-      return PRECOPY_AT_GATE;
+      return TRUE;
 
     case QMP_MIGRATION_STATUS_FAILED:
     case QMP_MIGRATION_STATUS_FAILING:
     case QMP_MIGRATION_STATUS_NONE:
       fail_with_both_accounts (self, "the migration failed in pre-copy", wait, error);
-      return PRECOPY_FAILED;
+      return FALSE;
 
     case QMP_MIGRATION_STATUS_CANCELLING:
     case QMP_MIGRATION_STATUS_CANCELLED:
       fail_with_both_accounts (self, "QEMU or somebody else cancelled the migration in pre-copy", wait, error);
-      return PRECOPY_FAILED;
+      return FALSE;
 
     case QMP_MIGRATION_STATUS_SETUP:
       if (now_us - begun_us > qmig_limits.setup_ms * 1000)
@@ -599,7 +594,7 @@ judge_precopy (QmigMigration *self, gint64 begun_us, QmpWait *wait, GError **err
                                                    qmig_limits.setup_ms / 1000);
 
           set_failure (self, what, error);
-          return PRECOPY_FAILED;
+          return FALSE;
         }
       break;
 
@@ -618,7 +613,7 @@ judge_precopy (QmigMigration *self, gint64 begun_us, QmpWait *wait, GError **err
   if (destination_is_gone (self))
     {
       fail_with_both_accounts (self, "the migration ended in pre-copy", wait, error);
-      return PRECOPY_FAILED;
+      return FALSE;
     }
   if (qmig_sampler_stalled_ms (&self->sampler, now_us) > qmig_limits.stall_ms)
     {
@@ -626,15 +621,39 @@ judge_precopy (QmigMigration *self, gint64 begun_us, QmpWait *wait, GError **err
                                                qmig_limits.stall_ms / 1000);
 
       set_failure (self, what, error);
-      return PRECOPY_FAILED;
+      return FALSE;
     }
-  return PRECOPY_GOES_ON;
+  return TRUE;
 }
 
 static gboolean
 pace_hold (QmigMigration *self, QmpWait *wait, GError **error)
 {
   return !qmig_migration_is_hold_wanted (self) || apply_knobs (self, wait, error);
+}
+
+static gboolean
+is_at_gate (QmigMigration *self)
+{
+  return self->source->status == QMP_MIGRATION_STATUS_PRE_SWITCHOVER || self->source->status == QMP_MIGRATION_STATUS_DEVICE ||
+         self->source->status == QMP_MIGRATION_STATUS_COMPLETED;
+}
+
+/* Until the next look is due: passes may follow each other within a millisecond, QEMU's numbers do not. */
+static gboolean
+wait_for_next_look (QmigMigration *self, News *news, QmpWait *wait, GError **error)
+{
+  gint64 looked_us = g_get_monotonic_time ();
+  gint64 tick_ms = qmig_migration_is_hold_wanted (self) ? HOLD_SAMPLE_MS : SAMPLE_MS;
+
+  while (news_wait (news, wait, tick_ms, error))
+    {
+      if (news->ticked || knobs_wait (self) || self->source->status != QMP_MIGRATION_STATUS_ACTIVE || destination_is_gone (self) ||
+          source_is_gone (self) || g_get_monotonic_time () - looked_us >= LEAST_SAMPLE_MS * 1000)
+        return TRUE;
+      *news = news_begin (self);
+    }
+  return FALSE;
 }
 
 static gboolean
@@ -646,26 +665,20 @@ step_precopy (QmigMigration *self, QmpWait *wait, GError **error)
   if (!start_migrate (self, wait, error))
     return FALSE;
 
-  while (TRUE)
+  /* At the gate the guest stands still: nothing is asked that it would have to wait for. */
+  while (!is_at_gate (self))
     {
       News news = news_begin (self);
 
-      if (!take_sample (self, wait, error))
+      if (!take_sample (self, wait, error) || !go_on_with_precopy (self, begun_us, wait, error))
         return FALSE;
-      switch (judge_precopy (self, begun_us, wait, error))
-        {
-        case PRECOPY_AT_GATE:
-          return TRUE;
-        case PRECOPY_FAILED:
-          return FALSE;
-        case PRECOPY_GOES_ON:
-          break;
-        }
+      if (is_at_gate (self))
+        break;
       renew_lease (self, &renewed_us, wait);
-      if (!take_knobs (self, wait, error) || !pace_hold (self, wait, error) ||
-          !news_wait (&news, wait, qmig_migration_is_hold_wanted (self) ? HOLD_SAMPLE_MS : SAMPLE_MS, error))
+      if (!take_knobs (self, wait, error) || !pace_hold (self, wait, error) || !wait_for_next_look (self, &news, wait, error))
         return FALSE;
     }
+  return TRUE;
 }
 
 /* -- stage 3: switchover ------------------------------------------------------ */
@@ -749,7 +762,7 @@ switchover_is_over (QmigMigration *self, gboolean *over, QmpWait *wait, GError *
       return FALSE;
     }
   if (self->source->status == QMP_MIGRATION_STATUS_COMPLETED && self->source->run_state != QMP_RUN_STATE_POSTMIGRATE &&
-      !qmig_instance_look (self->source, NULL, wait, error))
+      !qmig_instance_ask_run_state (self->source, wait, error))
     return source_is_gone (self) ? (g_clear_error (error), TRUE) : FALSE;
 
   *over = self->source->status == QMP_MIGRATION_STATUS_COMPLETED && self->source->run_state == QMP_RUN_STATE_POSTMIGRATE &&
