@@ -145,8 +145,9 @@ test_held_from_the_start (Fixture *f, gconstpointer data)
   f->request->hold = TRUE;
   fixture_start (f);
   fixture_wait_event (f, "log", "at the gate");
-  /* Held is: no downtime at all. */
-  g_assert_cmpint (last_parameter (f, "downtime-limit"), ==, 0);
+  /* Held is: nearly no downtime allowed, and slower the less is left. */
+  g_assert_cmpint (last_parameter (f, "downtime-limit"), ==, 1);
+  g_assert_cmpint (last_parameter (f, "max-bandwidth"), ==, 128 * 1024 * 1024 / 4);
   g_assert_true (qmig_migration_cancel (f->migration, "not today", &error));
   result = fixture_join (f);
   assert_end (f, result, QMIG_OUTCOME_CANCELLED, BEGUN " migrate migrate_cancel " UNTUNED);
@@ -170,7 +171,8 @@ test_held_in_precopy (Fixture *f, gconstpointer data)
   act_in_precopy (f, hold_now);
   fixture_start (f);
   fixture_wait_event (f, "log", "at the gate");
-  g_assert_cmpint (last_parameter (f, "downtime-limit"), ==, 0);
+  g_assert_cmpint (last_parameter (f, "downtime-limit"), ==, 1);
+  g_assert_cmpint (last_parameter (f, "max-bandwidth"), ==, 64 * 1024); /* next to nothing is left */
   g_assert_true (qmig_migration_go (f->migration, &error));
   result = fixture_join (f);
   g_assert_cmpint (result->outcome, ==, QMIG_OUTCOME_COMPLETED);
