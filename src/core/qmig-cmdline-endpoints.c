@@ -37,8 +37,8 @@ widen_port_range (QmigRewrite *r, const char *what, QmigKeyval *kv, const char *
       return;
     }
   qmig_keyval_set (kv, "to", to);
-  qmig_rewrite_warn (r, "%s: port %s is taken by the source, the destination listens on the first free one up to %s", what, port,
-                     to);
+  qmig_rewrite_warn (r, "%s: port %s is taken by the source, the destination listens on the first free one up to %s",
+                     what, port, to);
 }
 
 static void
@@ -80,7 +80,8 @@ rewrite_unix_socket (QmigRewrite *r, const char *what, QmigKeyval *kv)
 
       if (absolute != NULL)
         qmig_keyval_set (kv, "path", absolute);
-      qmig_rewrite_warn (r, "%s: connects to %s, which must serve the destination too", what, qmig_keyval_get (kv, "path"));
+      qmig_rewrite_warn (r, "%s: connects to %s, which must serve the destination too", what,
+                         qmig_keyval_get (kv, "path"));
     }
 }
 
@@ -243,7 +244,8 @@ rewrite_legacy_path (QmigRewrite *r, const char *what, const char *scheme, const
   else
     {
       moved = qmig_rewrite_absolute (r, what, path);
-      qmig_rewrite_warn (r, "%s: the pipe %s must be there for the destination too, and not for both at once", what, path);
+      qmig_rewrite_warn (r, "%s: the pipe %s must be there for the destination too, and not for both at once", what,
+                         path);
     }
   return moved ? g_strconcat (scheme, moved, NULL) : NULL;
 }
@@ -337,11 +339,13 @@ rewrite_vnc_display (QmigRewrite *r, QmigKeyval *kv)
   if (!r->target->same_machine)
     qmig_rewrite_warn (r, "-vnc %s: display %ld is kept, it must be free on the destination", address, display);
   else if (qmig_keyval_get (kv, "websocket") != NULL)
-    qmig_rewrite_refuse (r, "-vnc %s: its websocket port is taken by the source; replace it with --target-arg -vnc", address);
+    qmig_rewrite_refuse (r, "-vnc %s: its websocket port is taken by the source; replace it with --target-arg -vnc",
+                         address);
   else if (qmig_keyval_get (kv, "to") == NULL)
     {
-      qmig_rewrite_warn (r, "-vnc %s: display %ld is taken by the source, the destination takes the first free one up to %s",
-                         address, display, to);
+      qmig_rewrite_warn (
+          r, "-vnc %s: display %ld is taken by the source, the destination takes the first free one up to %s", address,
+          display, to);
       qmig_keyval_set (kv, "to", to);
     }
 }
@@ -416,10 +420,14 @@ qmig_rule_display (QmigRewrite *r, const QmigOption *o)
     {
       qmig_rewrite_keep (r, o);
       if (g_str_equal (type, "spice-app") && r->target->same_machine)
-        qmig_rewrite_refuse (r, "-display spice-app: its socket is taken by the source; replace it with --target-arg -display");
+        qmig_rewrite_refuse (
+            r, "-display spice-app: its socket is taken by the source; replace it with --target-arg -display");
       else if (!g_str_equal (type, "none") && !g_str_equal (type, "egl-headless"))
-        qmig_rewrite_warn (r, "-display %s: needs that desktop session on the destination; --target-arg -display --target-arg "
-                           "none does without", type);
+        qmig_rewrite_warn (
+            r,
+            "-display %s: needs that desktop session on the destination; --target-arg -display --target-arg "
+            "none does without",
+            type);
     }
 }
 
@@ -456,8 +464,8 @@ check_forwards (QmigRewrite *r, const char *what, const QmigKeyval *kv)
       if (g_str_equal (port, "0") || port[0] == '\0')
         continue;
       if (r->target->same_machine)
-        qmig_rewrite_refuse (r, "%s: host port %s is taken by the source; replace it with --target-arg and another hostfwd", what,
-                             port);
+        qmig_rewrite_refuse (
+            r, "%s: host port %s is taken by the source; replace it with --target-arg and another hostfwd", what, port);
       else
         warn_port_kept (r, what, port);
     }
@@ -472,8 +480,11 @@ check_descriptors (QmigRewrite *r, const char *what, const QmigKeyval *kv)
   for (gsize i = 0; i < G_N_ELEMENTS (keys); i++)
     if (qmig_keyval_get (kv, keys[i]) != NULL)
       {
-        qmig_rewrite_refuse (r, "%s: %s=%s belongs to the source and cannot be passed on; replace it with --target-arg and "
-                             "ifname= or br=", what, keys[i], qmig_keyval_get (kv, keys[i]));
+        qmig_rewrite_refuse (
+            r,
+            "%s: %s=%s belongs to the source and cannot be passed on; replace it with --target-arg and "
+            "ifname= or br=",
+            what, keys[i], qmig_keyval_get (kv, keys[i]));
         return;
       }
   if (g_strcmp0 (type, "fd") == 0 || g_strcmp0 (qmig_keyval_get (kv, "local.type"), "fd") == 0)
@@ -489,9 +500,9 @@ held_by_source (const char *type, const QmigKeyval *kv)
     const char *type;
     const char *key;
   } holds[] = {
-    { "tap", "ifname" },       { "af-xdp", "ifname" },     { "socket", "listen" },     { "socket", "udp" },
-    { "l2tpv3", "srcport" },   { "dgram", "local.path" },  { "dgram", "local.port" },  { "stream", "addr.path" },
-    { "vde", "port" },
+    { "tap", "ifname" },       { "af-xdp", "ifname" },    { "socket", "listen" },
+    { "socket", "udp" },       { "l2tpv3", "srcport" },   { "dgram", "local.path" },
+    { "dgram", "local.port" }, { "stream", "addr.path" }, { "vde", "port" },
   };
 
   for (gsize i = 0; i < G_N_ELEMENTS (holds); i++)
@@ -509,7 +520,8 @@ check_network (QmigRewrite *r, const char *what, const QmigKeyval *kv)
   const char *held = held_by_source (type, kv);
 
   if (g_strcmp0 (type, "vhost-user") == 0 && !qmig_rewrite_is_replaced (r, "chardev", qmig_keyval_get (kv, "chardev")))
-    qmig_rewrite_refuse (r, "%s: its back end is another process that serves one QEMU; replace it with --target-arg", what);
+    qmig_rewrite_refuse (r, "%s: its back end is another process that serves one QEMU; replace it with --target-arg",
+                         what);
   else if (g_strcmp0 (type, "vhost-vdpa") == 0)
     qmig_rewrite_refuse (r, "%s: a device of the host cannot be at two QEMUs; replace it with --target-arg", what);
   else if (held != NULL && r->target->same_machine)

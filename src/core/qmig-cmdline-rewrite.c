@@ -106,9 +106,11 @@ qmig_rewrite_move_socket (QmigRewrite *r, const char *what, const char *path)
 {
   char *moved = qmig_rewrite_move_file (r, what, path);
 
-  if (strlen (moved) >= sizeof (((struct sockaddr_un *) 0)->sun_path))
-    qmig_rewrite_refuse (r, "%s: %s would be longer than the 107 bytes a unix socket's name may have: use a shorter "
-                         "QMIG_RUNTIME_DIR", what, moved);
+  if (strlen (moved) >= sizeof (((struct sockaddr_un *)0)->sun_path))
+    qmig_rewrite_refuse (r,
+                         "%s: %s would be longer than the 107 bytes a unix socket's name may have: use a shorter "
+                         "QMIG_RUNTIME_DIR",
+                         what, moved);
   return moved;
 }
 
@@ -130,8 +132,9 @@ qmig_rewrite_absolute (QmigRewrite *r, const char *what, const char *path)
     return NULL;
   if (r->cwd == NULL)
     {
-      qmig_rewrite_refuse (r, "%s: '%s' is relative to a directory that is not known any more (%s): give it anew with --target-arg",
-                           what, path, r->target->cwd ? "the source daemonized" : "the source's cannot be read");
+      qmig_rewrite_refuse (
+          r, "%s: '%s' is relative to a directory that is not known any more (%s): give it anew with --target-arg",
+          what, path, r->target->cwd ? "the source daemonized" : "the source's cannot be read");
       return NULL;
     }
   while (g_str_has_prefix (plain, "./"))

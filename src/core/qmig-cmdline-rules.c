@@ -51,8 +51,8 @@ qmig_rule_refuse (QmigRewrite *r, const QmigOption *o)
 
   qmig_rewrite_keep (r, o);
   /* With its character device given anew, a TPM talks to another swtpm. */
-  if (kv != NULL && g_str_equal (o->name, "tpmdev") &&
-      qmig_rewrite_is_replaced (r, "chardev", qmig_keyval_get (kv, "chardev")))
+  if (kv != NULL && g_str_equal (o->name, "tpmdev")
+      && qmig_rewrite_is_replaced (r, "chardev", qmig_keyval_get (kv, "chardev")))
     return;
   for (gsize i = 0; i < G_N_ELEMENTS (reasons); i++)
     if (g_str_equal (reasons[i].name, o->name))
@@ -88,12 +88,15 @@ qmig_rule_cpu (QmigRewrite *r, const QmigOption *o)
 
   qmig_rewrite_keep (r, o);
   if (g_strv_contains (by_host, parts[0]) && !r->target->same_machine)
-    qmig_rewrite_warn (r, "-cpu %s: the guest sees this host's processor; the destination needs the same processor, kernel "
-                       "and QEMU", parts[0]);
+    qmig_rewrite_warn (
+        r,
+        "-cpu %s: the guest sees this host's processor; the destination needs the same processor, kernel "
+        "and QEMU",
+        parts[0]);
   else if (g_strv_contains (by_host, parts[0]))
     qmig_rewrite_warn (r, "-cpu %s: depends on the QEMU version; the same binary is safe", parts[0]);
-  if (strstr (o->value, "migratable=off") != NULL || strstr (o->value, "+invtsc") != NULL ||
-      strstr (o->value, "invtsc=on") != NULL)
+  if (strstr (o->value, "migratable=off") != NULL || strstr (o->value, "+invtsc") != NULL
+      || strstr (o->value, "invtsc=on") != NULL)
     qmig_rewrite_warn (r, "-cpu: migratable=off and invtsc keep a VM from being migrated");
 }
 
@@ -146,7 +149,8 @@ qmig_rule_data_dir (QmigRewrite *r, const QmigOption *o)
   const char *dir = absolute ? absolute : o->value;
 
   for (guint i = 1; i < r->argv->len; i++)
-    if (g_str_equal (g_ptr_array_index (r->argv, i), dir) && g_str_equal (g_ptr_array_index (r->argv, i - 1), o->option))
+    if (g_str_equal (g_ptr_array_index (r->argv, i), dir)
+        && g_str_equal (g_ptr_array_index (r->argv, i - 1), o->option))
       return;
   qmig_rewrite_emit (r, o, dir);
 }
@@ -188,15 +192,16 @@ qmig_rule_data_file (QmigRewrite *r, const QmigOption *o)
       return;
     }
   qmig_rewrite_keep (r, o);
-  qmig_rewrite_warn (r, "-%s %s: expected among QEMU's own data; if it lies in %s, give its full path with --target-arg",
+  qmig_rewrite_warn (r,
+                     "-%s %s: expected among QEMU's own data; if it lies in %s, give its full path with --target-arg",
                      o->name, o->value, r->cwd ? r->cwd : "the source's directory");
 }
 
 static gboolean
 key_is_path (const char *key)
 {
-  static const char *const names[] = { "file", "filename", "path", "dir", "mem-path", "data", "sock", "socket",
-                                       "script", "downscript", "tftp", "smb", "keyfile", "events", "romfile", NULL };
+  static const char *const names[] = { "file",   "filename",   "path", "dir", "mem-path", "data",   "sock",    "socket",
+                                       "script", "downscript", "tftp", "smb", "keyfile",  "events", "romfile", NULL };
   const char *dot = strrchr (key, '.');
 
   return g_strv_contains (names, dot ? dot + 1 : key);
@@ -248,12 +253,14 @@ qmig_rule_disk (QmigRewrite *r, const QmigOption *o)
   make_paths_absolute (r, o, kv);
   qmig_rewrite_emit_keyval (r, o, kv);
   if (qmig_keyval_get_bool (kv, "snapshot", FALSE))
-    qmig_rewrite_refuse (r, "%s: snapshot=on writes to a temporary file that only the source has; run the VM without it", what);
+    qmig_rewrite_refuse (
+        r, "%s: snapshot=on writes to a temporary file that only the source has; run the VM without it", what);
   for (guint i = 0; i < qmig_keyval_length (kv); i++)
     if (strstr (qmig_keyval_value_at (kv, i), "/dev/fdset/") != NULL)
       {
-        qmig_rewrite_refuse (r, "%s: a descriptor of the source (%s) cannot be opened a second time; name the file instead",
-                             what, qmig_keyval_value_at (kv, i));
+        qmig_rewrite_refuse (
+            r, "%s: a descriptor of the source (%s) cannot be opened a second time; name the file instead", what,
+            qmig_keyval_value_at (kv, i));
         break;
       }
 }
@@ -296,11 +303,12 @@ qmig_rule_device (QmigRewrite *r, const QmigOption *o)
 
   make_paths_absolute (r, o, kv);
   qmig_rewrite_emit_keyval (r, o, kv);
-  if (reason == NULL || qmig_rewrite_is_replaced (r, "chardev", qmig_keyval_get (kv, "chardev")) ||
-      qmig_rewrite_is_replaced (r, "fsdev", qmig_keyval_get (kv, "fsdev")))
+  if (reason == NULL || qmig_rewrite_is_replaced (r, "chardev", qmig_keyval_get (kv, "chardev"))
+      || qmig_rewrite_is_replaced (r, "fsdev", qmig_keyval_get (kv, "fsdev")))
     return;
   if (qmig_keyval_get (kv, "id") != NULL)
-    qmig_rewrite_refuse (r, "%s (%s): %s, or replace it with --target-arg -device and the same id", what, driver, reason);
+    qmig_rewrite_refuse (r, "%s (%s): %s, or replace it with --target-arg -device and the same id", what, driver,
+                         reason);
   else
     qmig_rewrite_refuse (r, "%s %s: %s", what, driver, reason);
 }
@@ -309,8 +317,8 @@ qmig_rule_device (QmigRewrite *r, const QmigOption *o)
 static gboolean
 is_memory_directory (const char *path)
 {
-  return g_str_has_suffix (path, "/") || g_str_has_prefix (path, "/dev/hugepages") || g_str_equal (path, "/dev/shm") ||
-         g_str_equal (path, "/tmp") || g_str_has_prefix (path, "/mnt/huge");
+  return g_str_has_suffix (path, "/") || g_str_has_prefix (path, "/dev/hugepages") || g_str_equal (path, "/dev/shm")
+         || g_str_equal (path, "/tmp") || g_str_has_prefix (path, "/mnt/huge");
 }
 
 void
@@ -329,10 +337,13 @@ qmig_rule_object (QmigRewrite *r, const QmigOption *o)
     }
   make_paths_absolute (r, o, kv);
   qmig_rewrite_emit_keyval (r, o, kv);
-  if (g_strcmp0 (type, "memory-backend-file") == 0 && qmig_keyval_get_bool (kv, "share", FALSE) && mem_path != NULL &&
-      r->target->same_machine && !is_memory_directory (mem_path))
-    qmig_rewrite_refuse (r, "%s: both QEMUs would write the guest's memory in %s; replace it with --target-arg and another "
-                         "mem-path", what, mem_path);
+  if (g_strcmp0 (type, "memory-backend-file") == 0 && qmig_keyval_get_bool (kv, "share", FALSE) && mem_path != NULL
+      && r->target->same_machine && !is_memory_directory (mem_path))
+    qmig_rewrite_refuse (
+        r,
+        "%s: both QEMUs would write the guest's memory in %s; replace it with --target-arg and another "
+        "mem-path",
+        what, mem_path);
 }
 
 void

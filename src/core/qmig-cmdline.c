@@ -36,12 +36,9 @@ inspect_foreign (Inspection *in, const char *value)
     const char *sign;
     const char *manager;
   } signs[] = {
-    { "id=charmonitor", "libvirt" },
-    { "/var/lib/libvirt/qemu/", "libvirt" },
-    { "/run/incus/", "Incus" },
-    { "/var/log/incus/", "Incus" },
-    { "/run/lxd/", "LXD" },
-    { "/var/snap/lxd/", "LXD" },
+    { "id=charmonitor", "libvirt" }, { "/var/lib/libvirt/qemu/", "libvirt" },
+    { "/run/incus/", "Incus" },      { "/var/log/incus/", "Incus" },
+    { "/run/lxd/", "LXD" },          { "/var/snap/lxd/", "LXD" },
     { "/run/ganeti/", "Ganeti" },
   };
 
@@ -386,9 +383,12 @@ add_what_is_missing (QmigRewrite *r)
 static void
 check_paths (QmigRewrite *r)
 {
-  if (strlen (r->target->monitor_path) >= sizeof (((struct sockaddr_un *) 0)->sun_path))
-    qmig_rewrite_refuse (r, "the monitor %s would be longer than the 107 bytes a unix socket's name may have: use a shorter "
-                         "QMIG_RUNTIME_DIR", r->target->monitor_path);
+  if (strlen (r->target->monitor_path) >= sizeof (((struct sockaddr_un *)0)->sun_path))
+    qmig_rewrite_refuse (
+        r,
+        "the monitor %s would be longer than the 107 bytes a unix socket's name may have: use a shorter "
+        "QMIG_RUNTIME_DIR",
+        r->target->monitor_path);
 }
 
 QmigCmdlineResult *

@@ -18,15 +18,15 @@ struct _QmigDestination
 {
   char *run_dir;
   char *qmp;
-  QmpClient *client;          /* (nullable) */
-  QmigProcessWatch *watch;    /* (nullable) before there is a process */
-  gboolean no_process;        /* known not to exist */
-  gboolean killed;            /* by us: then its end needs no reason */
+  QmpClient *client;       /* (nullable) */
+  QmigProcessWatch *watch; /* (nullable) before there is a process */
+  gboolean no_process;     /* known not to exist */
+  gboolean killed;         /* by us: then its end needs no reason */
   gboolean accepted;
-  gboolean has_run;           /* it was seen running once: whatever came later, it is the VM */
-  struct Look *look;          /* (nullable): under way */
-  guint64 last_look;          /* number of the last look begun … */
-  guint64 applied_look;       /* … and of the newest whose answer is in the state */
+  gboolean has_run;     /* it was seen running once: whatever came later, it is the VM */
+  struct Look *look;    /* (nullable): under way */
+  guint64 last_look;    /* number of the last look begun … */
+  guint64 applied_look; /* … and of the newest whose answer is in the state */
   gboolean look_again;
   QmigIncoming *state;
   QmigDestinationChanged changed;
@@ -84,7 +84,8 @@ reachable_uri (const char *uri)
 static char *
 full_reason (QmigDestination *self, const QmpMigrationInfo *info)
 {
-  g_autofree char *tail = info->status == QMP_MIGRATION_STATUS_FAILED ? qmig_launcher_log_tail (self->run_dir) : g_strdup ("");
+  g_autofree char *tail
+      = info->status == QMP_MIGRATION_STATUS_FAILED ? qmig_launcher_log_tail (self->run_dir) : g_strdup ("");
 
   if (tail[0] == '\0')
     return g_strdup (info->error_desc);
@@ -280,7 +281,8 @@ begin_look (QmigDestination *self)
 static void
 on_event (QmpClient *client, const char *name, JsonObject *data, gint64 timestamp_us, gpointer user_data)
 {
-  static const char *const telling[] = { "MIGRATION", "RESUME", "STOP", "SHUTDOWN", "SUSPEND", "WAKEUP", "GUEST_PANICKED", NULL };
+  static const char *const telling[]
+      = { "MIGRATION", "RESUME", "STOP", "SHUTDOWN", "SUSPEND", "WAKEUP", "GUEST_PANICKED", NULL };
   QmigDestination *self = user_data;
 
   if (!g_strv_contains (telling, name))
@@ -316,8 +318,8 @@ fail_gone (QmigDestination *self, GError **error)
 static gboolean
 is_not_there_yet (const GError *error)
 {
-  return g_error_matches (error, G_IO_ERROR, G_IO_ERROR_NOT_FOUND) ||
-         g_error_matches (error, G_IO_ERROR, G_IO_ERROR_CONNECTION_REFUSED);
+  return g_error_matches (error, G_IO_ERROR, G_IO_ERROR_NOT_FOUND)
+         || g_error_matches (error, G_IO_ERROR, G_IO_ERROR_CONNECTION_REFUSED);
 }
 
 /* QEMU closes the monitor on its way out; the process itself says so a moment later. */
@@ -415,8 +417,8 @@ qmig_destination_look (QmigDestination *self, QmpWait *wait, GError **error)
 {
   g_autoptr(GError) cause = NULL;
 
-  if (qmig_destination_is_gone (self) || (qmig_destination_connect (self, wait, &cause) && ask (self, wait, &cause)) ||
-      ends_now (self, cause, wait))
+  if (qmig_destination_is_gone (self) || (qmig_destination_connect (self, wait, &cause) && ask (self, wait, &cause))
+      || ends_now (self, cause, wait))
     return TRUE;
   g_propagate_error (error, g_steal_pointer (&cause));
 

@@ -39,8 +39,8 @@ is_running_file (const char *binary, gint64 pid)
   g_autofree char *exe = g_strdup_printf ("/proc/%" G_GINT64_FORMAT "/exe", pid);
   struct stat running, file;
 
-  return pid > 0 && stat (exe, &running) == 0 && stat (binary, &file) == 0 && running.st_dev == file.st_dev &&
-         running.st_ino == file.st_ino;
+  return pid > 0 && stat (exe, &running) == 0 && stat (binary, &file) == 0 && running.st_dev == file.st_dev
+         && running.st_ino == file.st_ino;
 }
 
 /* Of the same family: "pc-q35-" for pc-q35-10.0. */
@@ -90,8 +90,8 @@ fill_binary (QmigFacts *facts, const QmigFactsRequest *request, QmpWait *wait, G
   facts->binary_found = facts->binary != NULL;
   if (!facts->binary_found)
     {
-      facts->binary_problem = g_strdup_printf ("there is no program '%s' here",
-                                               request->qemu_binary ? request->qemu_binary : "");
+      facts->binary_problem
+          = g_strdup_printf ("there is no program '%s' here", request->qemu_binary ? request->qemu_binary : "");
       return TRUE;
     }
   if (same_machine (facts, request) && is_running_file (facts->binary, request->source_pid))
@@ -163,7 +163,11 @@ fill_name (QmigFacts *facts, const QmigEnv *env, QmigJournal *journal, const Qmi
 }
 
 QmigFacts *
-qmig_host_facts_read (const QmigEnv *env, QmigJournal *journal, const QmigFactsRequest *request, QmpWait *wait, GError **error)
+qmig_host_facts_read (const QmigEnv *env,
+                      QmigJournal *journal,
+                      const QmigFactsRequest *request,
+                      QmpWait *wait,
+                      GError **error)
 {
   g_autoptr(QmigFacts) facts = qmig_facts_new ();
 

@@ -28,7 +28,7 @@ struct _QmigHostLocal
   QmigIncomingSpec *spec;       /* (nullable) while this host knows no such migration */
   QmigDestination *destination; /* (nullable) likewise */
   gboolean released;
-  QmigIncoming *peeked;         /* (nullable): what peek gave last */
+  QmigIncoming *peeked; /* (nullable): what peek gave last */
 };
 
 enum
@@ -41,7 +41,9 @@ static guint signals[N_SIGNALS];
 
 static void qmig_host_local_iface_init (QmigHostInterface *iface);
 
-G_DEFINE_FINAL_TYPE_WITH_CODE (QmigHostLocal, qmig_host_local, G_TYPE_OBJECT,
+G_DEFINE_FINAL_TYPE_WITH_CODE (QmigHostLocal,
+                               qmig_host_local,
+                               G_TYPE_OBJECT,
                                G_IMPLEMENT_INTERFACE (QMIG_TYPE_HOST, qmig_host_local_iface_init))
 
 static void
@@ -96,8 +98,8 @@ take_up_process (QmigHostLocal *self, const QmigReservation *reservation, GError
       return TRUE;
     }
   found = find_unrecorded (reservation->spec);
-  if (found != NULL &&
-      !qmig_journal_reservation_launched (self->journal, self->migration, found->pid, found->start_time, error))
+  if (found != NULL
+      && !qmig_journal_reservation_launched (self->journal, self->migration, found->pid, found->start_time, error))
     return FALSE;
   qmig_destination_set_process (self->destination, found ? found->pid : 0, found ? found->start_time : 0);
 
@@ -185,8 +187,8 @@ host_local_follow (QmigHost *host, const char *migration)
   g_autoptr(GError) error = NULL;
 
   /* What fails here is told by the next peek. */
-  if (take_up (self, migration, &error) && self->destination != NULL &&
-      !qmig_destination_check_fresh (self->destination, NULL))
+  if (take_up (self, migration, &error) && self->destination != NULL
+      && !qmig_destination_check_fresh (self->destination, NULL))
     qmig_destination_look (self->destination, wait, NULL);
 }
 
@@ -217,8 +219,8 @@ host_local_peek (QmigHost *host, GError **error)
 static gboolean
 clean_up (QmigHostLocal *self, GError **error)
 {
-  return qmig_launcher_remove_run_dir (self->env->runtime_dir, self->spec->run_dir, error) &&
-         qmig_journal_reservation_end (self->journal, self->migration, error);
+  return qmig_launcher_remove_run_dir (self->env->runtime_dir, self->spec->run_dir, error)
+         && qmig_journal_reservation_end (self->journal, self->migration, error);
 }
 
 static gboolean
@@ -307,8 +309,8 @@ find_prepared (QmigHostLocal *self, const char *migration, gboolean *prepared, Q
     return FALSE;
   if (self->destination == NULL)
     return TRUE;
-  *prepared = qmig_destination_look (self->destination, wait, NULL) && phase_of (self) >= QMIG_INCOMING_LISTENING &&
-              phase_of (self) != QMIG_INCOMING_GONE;
+  *prepared = qmig_destination_look (self->destination, wait, NULL) && phase_of (self) >= QMIG_INCOMING_LISTENING
+              && phase_of (self) != QMIG_INCOMING_GONE;
   if (*prepared)
     return TRUE;
   if (!kill_and_clean_up (self, error))
@@ -412,8 +414,8 @@ cont_and_see (QmigHostLocal *self, QmpWait *wait, GError **error)
 {
   QmpClient *client = qmig_destination_get_client (self->destination);
 
-  return qmp_cont (client, wait, error) && qmig_destination_look (self->destination, wait, error) &&
-         qmp_wait_until (wait, check_running, self, error);
+  return qmp_cont (client, wait, error) && qmig_destination_look (self->destination, wait, error)
+         && qmp_wait_until (wait, check_running, self, error);
 }
 
 /* The guest stands still meanwhile: what events have told is not asked again.  Loaded stays loaded. */
@@ -466,8 +468,8 @@ may_run (QmigHostLocal *self)
 {
   QmigIncomingPhase phase = phase_of (self);
 
-  return !qmig_destination_check_fresh (self->destination, NULL) || phase == QMIG_INCOMING_LOADED ||
-         phase == QMIG_INCOMING_COMMITTED;
+  return !qmig_destination_check_fresh (self->destination, NULL) || phase == QMIG_INCOMING_LOADED
+         || phase == QMIG_INCOMING_COMMITTED;
 }
 
 static gboolean
@@ -521,12 +523,9 @@ typedef struct
 } Act;
 
 static const Act acts[] = {
-  { "hold", act_hold, QMIG_EXIT_NOT_FOUND },
-  { "renew", act_renew, QMIG_EXIT_NOT_FOUND },
-  { "commit", act_commit, QMIG_EXIT_ATTENTION },
-  { "accept", act_accept, QMIG_EXIT_ATTENTION },
-  { "abort", act_abort, QMIG_EXIT_OK },
-  { "release", act_release, QMIG_EXIT_OK },
+  { "hold", act_hold, QMIG_EXIT_NOT_FOUND },     { "renew", act_renew, QMIG_EXIT_NOT_FOUND },
+  { "commit", act_commit, QMIG_EXIT_ATTENTION }, { "accept", act_accept, QMIG_EXIT_ATTENTION },
+  { "abort", act_abort, QMIG_EXIT_OK },          { "release", act_release, QMIG_EXIT_OK },
 };
 
 static const Act *
@@ -555,8 +554,8 @@ host_local_act (QmigHost *host, const char *migration, const char *name, QmpWait
     return unknown_migration (migration);
   if (self->destination == NULL)
     {
-      g_set_error (error, QMIG_ERROR, act->when_unknown, "cannot %s: this host has no reservation for migration %s", name,
-                   migration);
+      g_set_error (error, QMIG_ERROR, act->when_unknown, "cannot %s: this host has no reservation for migration %s",
+                   name, migration);
       return NULL;
     }
   return act->act (self, wait, error) ? qmig_destination_dup_state (self->destination) : NULL;

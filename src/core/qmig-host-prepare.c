@@ -19,13 +19,14 @@ check_memory (const QmigEnv *env, QmigJournal *journal, const QmigIncomingSpec *
   g_autofree char *needed = NULL;
   g_autofree char *available = NULL;
 
-  if (spec->memory_bytes <= 0 || info->memory_available_bytes == QMIG_UNSET ||
-      spec->memory_bytes <= info->memory_available_bytes)
+  if (spec->memory_bytes <= 0 || info->memory_available_bytes == QMIG_UNSET
+      || spec->memory_bytes <= info->memory_available_bytes)
     return TRUE;
   needed = g_format_size_full ((guint64) spec->memory_bytes, G_FORMAT_SIZE_IEC_UNITS);
   available = g_format_size_full ((guint64) info->memory_available_bytes, G_FORMAT_SIZE_IEC_UNITS);
   g_set_error (error, QMIG_ERROR, QMIG_EXIT_REFUSED,
-               "not enough memory on '%s': the VM needs %s, %s is available less what %" G_GINT64_FORMAT " incoming VMs hold",
+               "not enough memory on '%s': the VM needs %s, %s is available less what %" G_GINT64_FORMAT
+               " incoming VMs hold",
                env->host_name, needed, available, info->incoming);
   return FALSE;
 }
@@ -53,12 +54,12 @@ check_run_dir (const QmigEnv *env, const QmigIncomingSpec *spec, GError **error)
   g_autofree char *expected = qmig_host_run_dir (env, spec->migration);
   g_autofree char *qmp_dir = spec->qmp ? g_path_get_dirname (spec->qmp) : NULL;
 
-  if (spec->argv != NULL && spec->argv[0] != NULL && g_strcmp0 (spec->run_dir, expected) == 0 &&
-      g_strcmp0 (qmp_dir, expected) == 0 && strchr (spec->migration, '/') == NULL && spec->migration[0] != '.')
+  if (spec->argv != NULL && spec->argv[0] != NULL && g_strcmp0 (spec->run_dir, expected) == 0
+      && g_strcmp0 (qmp_dir, expected) == 0 && strchr (spec->migration, '/') == NULL && spec->migration[0] != '.')
     return TRUE;
   g_set_error (error, QMIG_ERROR, QMIG_EXIT_USAGE,
-               "cannot prepare migration %s: its run directory, monitor and command line do not belong to '%s'", spec->migration,
-               expected);
+               "cannot prepare migration %s: its run directory, monitor and command line do not belong to '%s'",
+               spec->migration, expected);
   return FALSE;
 }
 
@@ -70,8 +71,8 @@ qmig_host_prepare_reserve (const QmigEnv *env, QmigJournal *journal, const QmigI
   if (!check_run_dir (env, spec, error))
     return FALSE;
   g_mutex_lock (&reserve_lock);
-  ok = check_name (journal, spec, error) && check_memory (env, journal, spec, error) &&
-       qmig_journal_reserve (journal, spec, error);
+  ok = check_name (journal, spec, error) && check_memory (env, journal, spec, error)
+       && qmig_journal_reserve (journal, spec, error);
   g_mutex_unlock (&reserve_lock);
 
   return ok;
@@ -192,9 +193,9 @@ qmig_host_prepare_listen (QmigDestination *destination, const QmigIncomingSpec *
   QmpClient *client = qmig_destination_get_client (destination);
   const QmigIncoming *state;
 
-  if (!check_inmigrate (destination, wait, error) || !set_capabilities (client, spec, wait, error) ||
-      !set_parameters (client, spec, wait, error) ||
-      !listen (client, spec, wait, error) || !qmig_destination_look (destination, wait, error))
+  if (!check_inmigrate (destination, wait, error) || !set_capabilities (client, spec, wait, error)
+      || !set_parameters (client, spec, wait, error) || !listen (client, spec, wait, error)
+      || !qmig_destination_look (destination, wait, error))
     return FALSE;
   state = qmig_destination_get_state (destination);
   if (state->phase == QMIG_INCOMING_LISTENING && state->uri != NULL)

@@ -37,8 +37,9 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Inventory, inventory_clear)
 static gboolean
 has_path (const QmigCmdlineInfo *info, const char *path)
 {
-  return path != NULL && (g_strv_contains ((const char *const *) info->qmp_paths, path) ||
-                          g_strcmp0 (info->qmig_qmp_path, path) == 0);
+  return path != NULL
+         && (g_strv_contains ((const char *const *) info->qmp_paths, path)
+             || g_strcmp0 (info->qmig_qmp_path, path) == 0);
 }
 
 /* Not a VM yet, but the room for one that is on its way here. */
@@ -49,8 +50,8 @@ is_incoming (const Inventory *self, const QmigProcess *process, const QmigCmdlin
     {
       const QmigReservation *reservation = g_ptr_array_index (self->reservations, i);
 
-      if ((reservation->pid == process->pid && reservation->start_time == process->start_time) ||
-          has_path (info, reservation->spec->qmp))
+      if ((reservation->pid == process->pid && reservation->start_time == process->start_time)
+          || has_path (info, reservation->spec->qmp))
         return TRUE;
     }
   return FALSE;
@@ -76,7 +77,8 @@ denial (const QmigProcess *process, const QmigCmdlineInfo *info)
   if (info->foreign[0] != NULL)
     return g_strdup (info->foreign[0]);
   if (geteuid () != 0 && process->uid != (gint64) geteuid ())
-    return g_strdup_printf ("it belongs to uid %" G_GINT64_FORMAT ", this agent runs as uid %d", process->uid, (int) geteuid ());
+    return g_strdup_printf ("it belongs to uid %" G_GINT64_FORMAT ", this agent runs as uid %d", process->uid,
+                            (int) geteuid ());
   return NULL;
 }
 
@@ -93,8 +95,9 @@ set_monitor (QmigVm *vm, const QmigProcess *process, const QmigCmdlineInfo *info
   else if (info->qmp_paths[0] != NULL)
     vm->qmp = g_strdup (info->qmp_paths[0]);
   else
-    vm->problem = g_strdup ("there is no QMP monitor on its command line: give it one with -qmp unix:PATH,server=on,wait=off, "
-                            "or name its socket with 'qmig vm add'");
+    vm->problem
+        = g_strdup ("there is no QMP monitor on its command line: give it one with -qmp unix:PATH,server=on,wait=off, "
+                    "or name its socket with 'qmig vm add'");
 }
 
 static QmigVm *
@@ -207,7 +210,8 @@ check_peer (QmigVm *vm, QmpClient *client, GError **error)
   if (vm->pid > 0)
     {
       g_set_error (error, QMIG_ERROR, QMIG_EXIT_CONFLICT,
-                   "its monitor %s belongs to process %" G_GINT64_FORMAT ", not to %" G_GINT64_FORMAT, vm->qmp, peer, vm->pid);
+                   "its monitor %s belongs to process %" G_GINT64_FORMAT ", not to %" G_GINT64_FORMAT, vm->qmp, peer,
+                   vm->pid);
       return FALSE;
     }
   return TRUE;
@@ -260,8 +264,8 @@ fill_hardware (QmigVm *vm, QmpClient *client, QmpWait *wait, GError **error)
 
   replace (&vm->qemu_version, g_strdup (qmp_client_get_version_text (client)));
   replace (&vm->machine, qmp_query_machine_type (client, wait, error));
-  if (vm->machine == NULL || !qmp_query_memory_bytes (client, &vm->memory_bytes, wait, error) ||
-      !qmp_query_vcpus (client, &vcpus, wait, error) || !qmp_query_kvm (client, &kvm, wait, error))
+  if (vm->machine == NULL || !qmp_query_memory_bytes (client, &vm->memory_bytes, wait, error)
+      || !qmp_query_vcpus (client, &vcpus, wait, error) || !qmp_query_kvm (client, &kvm, wait, error))
     return FALSE;
   vm->vcpus = vcpus;
   replace (&vm->accelerator, g_strdup (kvm ? "kvm" : "tcg"));
@@ -285,9 +289,9 @@ qmig_inventory_ask (QmigVm *vm, QmpWait *wait, GError **error)
   client = qmp_client_open (vm->qmp, wait, error);
   if (client == NULL)
     return FALSE;
-  ok = check_peer (vm, client, error) && fill_process (vm, client, error) &&
-       qmp_query_status (client, &state, &run_state, wait, error) && fill_identity (vm, client, wait, error) &&
-       fill_hardware (vm, client, wait, error);
+  ok = check_peer (vm, client, error) && fill_process (vm, client, error)
+       && qmp_query_status (client, &state, &run_state, wait, error) && fill_identity (vm, client, wait, error)
+       && fill_hardware (vm, client, wait, error);
   if (run_state != NULL)
     replace (&vm->run_state, g_steal_pointer (&run_state));
   qmp_client_close (client);
@@ -405,8 +409,8 @@ matches (const QmigVm *vm, const char *what)
 {
   g_autofree char *pid = g_strdup_printf ("%" G_GINT64_FORMAT, vm->pid);
 
-  return g_strcmp0 (vm->name, what) == 0 || g_strcmp0 (vm->id, what) == 0 || (vm->pid > 0 && g_str_equal (pid, what)) ||
-         (vm->uuid != NULL && g_ascii_strcasecmp (vm->uuid, what) == 0);
+  return g_strcmp0 (vm->name, what) == 0 || g_strcmp0 (vm->id, what) == 0 || (vm->pid > 0 && g_str_equal (pid, what))
+         || (vm->uuid != NULL && g_ascii_strcasecmp (vm->uuid, what) == 0);
 }
 
 static GPtrArray *

@@ -189,8 +189,8 @@ qmig_keyval_get_bool (const QmigKeyval *self, const char *key, gboolean fallback
 
   if (value == NULL)
     return fallback;
-  return g_str_equal (value, "on") || g_str_equal (value, "yes") || g_str_equal (value, "true") ||
-         g_str_equal (value, "y");
+  return g_str_equal (value, "on") || g_str_equal (value, "yes") || g_str_equal (value, "true")
+         || g_str_equal (value, "y");
 }
 
 /* The object or array that holds the last part of @key; NULL where the path does not exist. */
@@ -203,9 +203,9 @@ json_parent (JsonNode *root, char **parts)
     {
       if (JSON_NODE_HOLDS_OBJECT (node))
         node = json_object_get_member (json_node_get_object (node), parts[0]);
-      else if (JSON_NODE_HOLDS_ARRAY (node) &&
-               g_ascii_strtoull (parts[0], NULL, 10) < json_array_get_length (json_node_get_array (node)))
-        node = json_array_get_element (json_node_get_array (node), (guint) g_ascii_strtoull (parts[0], NULL, 10));
+      else if (JSON_NODE_HOLDS_ARRAY (node)
+               && g_ascii_strtoull (parts[0], NULL, 10) < json_array_get_length (json_node_get_array (node)))
+        node = json_array_get_element (json_node_get_array (node), (guint)g_ascii_strtoull (parts[0], NULL, 10));
       else
         node = NULL;
     }

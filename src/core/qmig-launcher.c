@@ -200,7 +200,8 @@ is_run_dir (const char *runtime_dir, const char *run_dir)
   g_autofree char *parent = g_path_get_dirname (run_dir);
   g_autofree char *name = g_path_get_basename (run_dir);
 
-  return g_path_is_absolute (run_dir) && g_str_equal (parent, base) && g_str_has_suffix (run_dir, name) && name[0] != '.';
+  return g_path_is_absolute (run_dir) && g_str_equal (parent, base) && g_str_has_suffix (run_dir, name)
+         && name[0] != '.';
 }
 
 static gboolean
@@ -230,8 +231,8 @@ qmig_launcher_remove_run_dir (const char *runtime_dir, const char *run_dir, GErr
 {
   if (!is_run_dir (runtime_dir, run_dir))
     {
-      g_set_error (error, QMIG_ERROR, QMIG_EXIT_ERROR, "cannot remove '%s': it is no run directory below '%s/vm'", run_dir,
-                   runtime_dir);
+      g_set_error (error, QMIG_ERROR, QMIG_EXIT_ERROR, "cannot remove '%s': it is no run directory below '%s/vm'",
+                   run_dir, runtime_dir);
       return FALSE;
     }
   if (!remove_entries (run_dir, error))

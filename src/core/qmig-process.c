@@ -175,7 +175,8 @@ qmig_process_read (gint64 pid, GError **error)
       self->cwd = read_proc_link (pid, "cwd");
     }
   /* What was read belongs together only if the pid did not change hands meanwhile. */
-  if (self->argv == NULL || !read_stat (pid, &after) || !stat_is_alive (&after) || after.start_time != before.start_time)
+  if (self->argv == NULL || !read_stat (pid, &after) || !stat_is_alive (&after)
+      || after.start_time != before.start_time)
     {
       g_set_error (error, QMIG_ERROR, QMIG_EXIT_NOT_FOUND, "there is no process %" G_GINT64_FORMAT, pid);
       return NULL;

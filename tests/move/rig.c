@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -28,6 +29,21 @@ wait_dead (GPid pid)
 
   while (waitpid (pid, &status, 0) < 0 && errno == EINTR)
     ;
+}
+
+static const char *
+from_environment (const char *variable, const char *fallback)
+{
+  const char *value = g_getenv (variable);
+
+  return value != NULL ? value : fallback;
+}
+
+/* The program under test: what was built, unless a test wants the one with fault points. */
+static const char *
+qmig_program (void)
+{
+  return from_environment ("QMIG_TEST_PROGRAM", QMIG_BUILD_ROOT "/qmig");
 }
 
 static char **
@@ -67,7 +83,7 @@ host_clear (RigHost *host)
 static gboolean
 agent_answers (const RigHost *host)
 {
-  const char *argv[] = { g_getenv ("QMIG_TEST_PROGRAM"), "--no-autostart", "agent", "status", NULL };
+  const char *argv[] = { qmig_program (), "--no-autostart", "agent", "status", NULL };
   g_auto(GStrv) env = host_environment (host, NULL);
   int status = -1;
 
@@ -78,7 +94,7 @@ agent_answers (const RigHost *host)
 void
 rig_start_agent (Rig *rig, RigHost *host, const char *fault)
 {
-  const char *argv[] = { g_getenv ("QMIG_TEST_PROGRAM"), "agent", "run", "--name", host->name, NULL };
+  const char *argv[] = { qmig_program (), "agent", "run", "--name", host->name, NULL };
   g_auto(GStrv) env = host_environment (host, fault);
   g_autofree char *log = g_strdup_printf ("%s/%s.log", rig->dir, host->name);
   g_autoptr(GError) error = NULL;
@@ -121,8 +137,8 @@ rig_wait_agent_dead (RigHost *host)
 static gboolean
 choose_qemu (Rig *rig)
 {
-  const char *newer = g_getenv ("QMIG_TEST_QEMU_TCG");
-  const char *probe[] = { g_getenv ("QMIG_TEST_KVM_PROBE"), NULL };
+  const char *newer = from_environment ("QMIG_TEST_QEMU_TCG", QMIG_BUILD_ROOT "/qemus/10/qemu-system-x86_64");
+  const char *probe[] = { from_environment ("QMIG_TEST_KVM_PROBE", QMIG_BUILD_ROOT "/data/guest/kvm-probe"), NULL };
   int status = -1;
 
   if (g_spawn_sync (NULL, (char **) probe, NULL, G_SPAWN_STDOUT_TO_DEV_NULL | G_SPAWN_STDERR_TO_DEV_NULL, NULL, NULL, NULL, NULL,
@@ -131,7 +147,7 @@ choose_qemu (Rig *rig)
       rig->qemu = g_find_program_in_path ("qemu-system-x86_64");
       rig->accel = g_strdup ("kvm");
     }
-  else if (newer != NULL && g_file_test (newer, G_FILE_TEST_IS_EXECUTABLE))
+  else if (g_file_test (newer, G_FILE_TEST_IS_EXECUTABLE))
     {
       rig->qemu = g_strdup (newer);
       rig->accel = g_strdup ("tcg");
@@ -292,7 +308,7 @@ rig_qmig_begin (Rig *rig, const RigHost *host, const char *const *args)
   g_autoptr(GError) error = NULL;
   int out = -1, err;
 
-  g_ptr_array_add (argv, (char *) g_getenv ("QMIG_TEST_PROGRAM"));
+  g_ptr_array_add (argv, (char *) qmig_program ());
   g_ptr_array_add (argv, (char *) "--no-autostart");
   for (const char *const *arg = args; *arg != NULL; arg++)
     g_ptr_array_add (argv, (char *) *arg);
@@ -489,17 +505,14 @@ rig_destination_pid (Rig *rig)
 void
 rig_kill_qemu (Rig *rig, GPid pid)
 {
-  g_assert_cmpint (pid, >, 0);
-  g_assert_no_errno (kill (pid, SIGKILL));
-  for (int i = 0;; i++)
-    {
-      g_autofree char *name = g_strdup_printf ("%d", pid);
+  GPollFD dead = { .events = G_IO_IN };
 
-      if (!belongs_to (rig, name))
-        return;
-      g_assert_cmpint (i, <, PATIENCE_MS * 1000 / POLL_US);
-      g_usleep (POLL_US);
-    }
+  g_assert_cmpint (pid, >, 0);
+  dead.fd = (int) syscall (SYS_pidfd_open, pid, 0);
+  g_assert_cmpint (dead.fd, >=, 0);
+  g_assert_no_errno (kill (pid, SIGKILL));
+  g_assert_cmpint (g_poll (&dead, 1, PATIENCE_MS), ==, 1);
+  close (dead.fd);
 }
 
 void
