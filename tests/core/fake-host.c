@@ -351,11 +351,15 @@ act_renew (FakeHost *self, GError **error)
 }
 
 static gboolean
+may_run (FakeHost *self)
+{
+  return self->state->phase == QMIG_INCOMING_LOADED || self->state->phase == QMIG_INCOMING_COMMITTED;
+}
+
+static gboolean
 act_commit (FakeHost *self, GError **error)
 {
-  if (self->state->phase == QMIG_INCOMING_GONE)
-    return refuse (self, QMIG_EXIT_ATTENTION, "commit", error);
-  if (self->state->phase < QMIG_INCOMING_LOADED)
+  if (!may_run (self))
     return refuse (self, QMIG_EXIT_REFUSED, "commit", error);
   if (self->state->phase == QMIG_INCOMING_LOADED)
     {
@@ -368,9 +372,7 @@ act_commit (FakeHost *self, GError **error)
 static gboolean
 act_accept (FakeHost *self, GError **error)
 {
-  if (self->state->phase == QMIG_INCOMING_GONE)
-    return refuse (self, QMIG_EXIT_ATTENTION, "accept", error);
-  if (self->state->phase < QMIG_INCOMING_LOADED)
+  if (!may_run (self))
     return refuse (self, QMIG_EXIT_REFUSED, "accept", error);
   if (self->state->phase == QMIG_INCOMING_LOADED)
     enter (self, QMIG_INCOMING_COMMITTED, "paused");

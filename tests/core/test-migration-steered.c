@@ -145,8 +145,9 @@ test_held_from_the_start (Fixture *f, gconstpointer data)
   f->request->hold = TRUE;
   fixture_start (f);
   fixture_wait_event (f, "log", "at the gate");
-  /* Held is: no downtime at all. */
-  g_assert_cmpint (last_parameter (f, "downtime-limit"), ==, 0);
+  /* Held is: nearly no downtime allowed, and slower the less is left. */
+  g_assert_cmpint (last_parameter (f, "downtime-limit"), ==, 1);
+  g_assert_cmpint (last_parameter (f, "max-bandwidth"), ==, 128 * 1024 * 1024 / 4);
   g_assert_true (qmig_migration_cancel (f->migration, "not today", &error));
   result = fixture_join (f);
   assert_end (f, result, QMIG_OUTCOME_CANCELLED, BEGUN " migrate migrate_cancel " UNTUNED);
@@ -170,7 +171,8 @@ test_held_in_precopy (Fixture *f, gconstpointer data)
   act_in_precopy (f, hold_now);
   fixture_start (f);
   fixture_wait_event (f, "log", "at the gate");
-  g_assert_cmpint (last_parameter (f, "downtime-limit"), ==, 0);
+  g_assert_cmpint (last_parameter (f, "downtime-limit"), ==, 1);
+  g_assert_cmpint (last_parameter (f, "max-bandwidth"), ==, 64 * 1024); /* next to nothing is left */
   g_assert_true (qmig_migration_go (f->migration, &error));
   result = fixture_join (f);
   g_assert_cmpint (result->outcome, ==, QMIG_OUTCOME_COMPLETED);
@@ -216,6 +218,54 @@ test_gate_source_lost (Fixture *f, gconstpointer data)
   result = fixture_join (f);
   assert_end (f, result, QMIG_OUTCOME_ATTENTION, BEGUN " migrate abort");
   g_assert_cmpint (result->vm_location, ==, QMIG_LOCATION_NONE);
+}
+
+/* -- in the switchover ----------------------------------------------------------------------- */
+
+static void
+test_cancel_in_device (Fixture *f, gconstpointer data)
+{
+  g_autoptr(QmigResult) result = NULL;
+
+  f->at_continue = CONTINUE_HANGS;
+  fixture_start (f);
+  fake_qemu_wait_for (f->qemu, "migrate-continue", 1);
+  g_assert_true (qmig_migration_cancel (f->migration, NULL, NULL));
+  result = fixture_join (f);
+  g_assert_cmpint (result->outcome, ==, QMIG_OUTCOME_CANCELLED);
+  g_assert_cmpint (fake_host_get_phase (f->host), ==, QMIG_INCOMING_GONE);
+  g_assert_cmpuint (fake_host_count (f->host, "commit"), ==, 0);
+}
+
+/* The last word of the source is not needed: all of it has arrived. */
+static void
+test_source_lost_in_device (Fixture *f, gconstpointer data)
+{
+  g_autoptr(QmigResult) result = NULL;
+
+  f->at_continue = CONTINUE_HANGS;
+  fixture_start (f);
+  fake_qemu_wait_for (f->qemu, "migrate-continue", 1);
+  fixture_wait_event (f, "stage", "stop-and-copy");
+  fixture_kill_source (f);
+  fake_host_set_phase (f->host, QMIG_INCOMING_LOADED);
+  result = fixture_join (f);
+  assert_end (f, result, QMIG_OUTCOME_COMPLETED, BEGUN " migrate hold migrate-continue commit release");
+}
+
+/* The destination says that it is loaded, the source does not say that it is done: no commit. */
+static void
+test_loaded_is_not_enough (Fixture *f, gconstpointer data)
+{
+  g_autoptr(QmigResult) result = NULL;
+
+  f->at_continue = CONTINUE_HANGS;
+  qmig_limits.device_ms = 100;
+  fixture_start (f);
+  fake_qemu_wait_for (f->qemu, "migrate-continue", 1);
+  fake_host_set_phase (f->host, QMIG_INCOMING_LOADED);
+  result = fixture_join (f);
+  assert_end (f, result, QMIG_OUTCOME_ROLLED_BACK, BEGUN " migrate hold migrate-continue abort migrate_cancel " UNTUNED);
 }
 
 /* -- knobs -------------------------------------------------------------------------------- */
@@ -518,6 +568,9 @@ static const struct
   { "gate/destination-lost", test_gate_destination_lost },
   { "gate/cancelled-elsewhere", test_gate_cancelled_elsewhere },
   { "gate/source-lost", test_gate_source_lost },
+  { "device/cancelled", test_cancel_in_device },
+  { "device/source-lost", test_source_lost_in_device },
+  { "device/loaded-is-not-enough", test_loaded_is_not_enough },
   { "knobs/one", test_knob },
   { "knobs/together", test_knobs_together },
   { "knobs/refused", test_knob_refused },

@@ -477,7 +477,7 @@ static const Case cases[] = {
   { "switchover/destination-lost-at-gate", NULL, "before-switchover", kill_destination, QMIG_OUTCOME_ROLLED_BACK, QMIG_EXIT_ROLLED_BACK, QMIG_LOCATION_SOURCE,
     BEGUN " migrate hold migrate_cancel " UNTUNED, "not ready for the switchover", "running", QMIG_INCOMING_GONE },
   { "switchover/destination-lost", continue_kills, NULL, NULL, QMIG_OUTCOME_ROLLED_BACK, QMIG_EXIT_ROLLED_BACK, QMIG_LOCATION_SOURCE,
-    AT_GATE " migrate_cancel " UNTUNED, "died in the switchover", "running", QMIG_INCOMING_GONE },
+    AT_GATE " migrate_cancel " UNTUNED, "ended in the switchover", "running", QMIG_INCOMING_GONE },
   { "switchover/source-lost-at-gate", short_device, "before-switchover", kill_source, QMIG_OUTCOME_ATTENTION, QMIG_EXIT_ATTENTION, QMIG_LOCATION_NONE,
     BEGUN " migrate abort", "", NULL, QMIG_INCOMING_GONE },
   { "switchover/cancelled-at-gate", NULL, "before-switchover", cancel, QMIG_OUTCOME_CANCELLED, QMIG_EXIT_CANCELLED, QMIG_LOCATION_SOURCE,
