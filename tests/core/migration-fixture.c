@@ -86,12 +86,23 @@ on_query_migrate (FakeQemu *qemu, const char *command, JsonObject *arguments, gp
       if (f->looks_to_gate >= 0 && f->pass > f->looks_to_gate)
         set_source (f, "finish-migrate", "pre-switchover");
     }
-  /* Completed a moment before the run state says so. */
-  if (g_str_equal (f->status, "completed") && g_str_equal (f->run_state, "finish-migrate"))
-    set_source (f, "postmigrate", "completed");
   return g_strdup_printf ("{'status': '%s', 'total-time': 40, 'setup-time': 3, 'downtime': 11, 'ram': {'total': 1000000,"
                           " 'remaining': 1000, 'transferred': %" G_GINT64_FORMAT ", 'page-size': 4096,"
                           " 'dirty-sync-count': %" G_GINT64_FORMAT ", 'dirty-pages-rate': 5}}", f->status, f->pass * 1000, f->pass);
+}
+
+/* Completed a moment before the run state says so. */
+static char *
+on_query_status (FakeQemu *qemu, const char *command, JsonObject *arguments, gpointer data)
+{
+  Fixture *f = data;
+  g_autoptr(GMutexLocker) locker = g_mutex_locker_new (&f->lock);
+  char *answer = g_strdup_printf ("{'status': '%s', 'singlestep': false, 'running': %s}", f->run_state,
+                                  g_str_equal (f->run_state, "running") ? "true" : "false");
+
+  if (g_strcmp0 (f->status, "completed") == 0 && g_str_equal (f->run_state, "finish-migrate"))
+    set_source (f, "postmigrate", "completed");
+  return answer;
 }
 
 static char *
@@ -210,6 +221,7 @@ static void
 script_source (Fixture *f)
 {
   fake_qemu_handle (f->qemu, "query-migrate", on_query_migrate, f);
+  fake_qemu_handle (f->qemu, "query-status", on_query_status, f);
   fake_qemu_handle (f->qemu, "migrate", on_migrate, f);
   fake_qemu_handle (f->qemu, "migrate-continue", on_migrate_continue, f);
   fake_qemu_handle (f->qemu, "migrate_cancel", on_migrate_cancel, f);

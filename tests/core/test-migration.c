@@ -75,7 +75,7 @@ never_at_gate (Fixture *f, const char *point)
 static void no_oob (Fixture *f, const char *p) { fake_qemu_set_oob (f->qemu, FALSE); }
 static void postmigrate (Fixture *f, const char *p) { fixture_set_source (f, "postmigrate", "completed"); }
 static void facts_denied (Fixture *f, const char *p) { fail_host (f, "facts", QMIG_EXIT_DENIED); }
-static void no_status (Fixture *f, const char *p) { fake_qemu_fail (f->qemu, "query-status", "GenericError", "not today"); }
+static void no_status (Fixture *f, const char *p) { fixture_refuse (f, "query-status", "not today"); }
 static void facts_late (Fixture *f, const char *p) { qmig_limits.step_percent = 1; f->on_call = answer_facts_never; }
 
 static void
