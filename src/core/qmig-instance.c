@@ -37,13 +37,17 @@ on_event (QmpClient *client, const char *name, JsonObject *data, gint64 timestam
   self->changes++;
   if (g_str_equal (name, "RESUME"))
     {
+      self->told++;
       self->resumed_us = timestamp_us;
       set_run_state (self, QMP_RUN_STATE_RUNNING, "running");
     }
   else if (g_str_equal (name, "SHUTDOWN"))
     self->guest_ended = TRUE;
   else if (g_str_equal (name, "MIGRATION") && data != NULL)
-    set_status (self, json_strict_string (data, "status", NULL));
+    {
+      self->told++;
+      set_status (self, json_strict_string (data, "status", NULL));
+    }
   else if (g_str_equal (name, "MIGRATION_PASS") && data != NULL)
     self->pass = json_strict_int (data, "pass", self->pass);
 }
@@ -106,6 +110,7 @@ qmig_instance_look (QmigInstance *self, QmpMigrationInfo **out_info, QmpWait *wa
 {
   g_autoptr(QmpMigrationInfo) info = NULL;
   g_autofree char *text = NULL;
+  guint told = self->told;
   QmpRunState state;
 
   info = qmp_query_migrate (self->client, wait, error);
@@ -115,8 +120,12 @@ qmig_instance_look (QmigInstance *self, QmpMigrationInfo **out_info, QmpWait *wa
       return FALSE;
     }
 
-  set_run_state (self, state, text);
-  set_status (self, info->status_text);
+  /* An event that came meanwhile is newer than the answer. */
+  if (self->told == told)
+    {
+      set_run_state (self, state, text);
+      set_status (self, info->status_text);
+    }
   g_free (self->error_desc);
   self->error_desc = g_strdup (info->error_desc);
   if (out_info != NULL)
@@ -128,11 +137,13 @@ gboolean
 qmig_instance_ask_run_state (QmigInstance *self, QmpWait *wait, GError **error)
 {
   g_autofree char *text = NULL;
+  guint told = self->told;
   QmpRunState state;
 
   if (!qmp_query_status (self->client, &state, &text, wait, error))
     return FALSE;
-  set_run_state (self, state, text);
+  if (self->told == told)
+    set_run_state (self, state, text);
   return TRUE;
 }
 

@@ -33,6 +33,7 @@ typedef struct
   guint changes;        /* grows with every event but STOP */
 
   /*< private >*/
+  guint told;           /* events that told a status or run state */
   QmigProcessWatch *watch;
 } QmigInstance;
 
