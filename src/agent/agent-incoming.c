@@ -254,11 +254,14 @@ poll_ms (AgentIncoming *self, AgentRequest *request)
   return agent_lease_get_poll_ms (&self->lease, wanted);
 }
 
-/* A refusal by QEMU itself means that surely nothing happened; that must survive the way to the source. */
+/*
+ * An act that QEMU itself refuses surely did not happen; that must survive the way to the source.  To prepare is no such
+ * act: a QEMU was started already when one of its commands is refused.
+ */
 static void
-mark_refusal (GError *error)
+mark_refusal (const AgentJob *job, GError *error)
 {
-  if (!qmp_error_is_refusal (error))
+  if (job->spec != NULL || !qmp_error_is_refusal (error))
     return;
 
   error->domain = QMIG_ERROR;
@@ -280,7 +283,7 @@ answer_job (AgentJob *job)
 
   if (job->error != NULL)
     {
-      mark_refusal (job->error);
+      mark_refusal (job, job->error);
       request->problem_migration = g_strdup (self->migration);
       agent_request_fail (request, g_steal_pointer (&job->error));
     }
