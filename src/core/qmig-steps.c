@@ -44,6 +44,7 @@ typedef struct
   QmigMigration *migration;
   guint changes;
   gint64 incoming_seq;
+  gboolean takes_knobs; /* those that nobody takes would end each wait at once, for ever */
   gboolean ticked;
 } News;
 
@@ -69,7 +70,7 @@ there_is_news (gpointer data, GError **error)
   News *news = data;
   QmigMigration *self = news->migration;
 
-  if (news->ticked || knobs_wait (self) || incoming_seq (self) != news->incoming_seq ||
+  if (news->ticked || (news->takes_knobs && knobs_wait (self)) || incoming_seq (self) != news->incoming_seq ||
       (self->source != NULL && self->source->changes != news->changes))
     return QMP_CHECK_DONE;
   return QMP_CHECK_PENDING;
@@ -86,10 +87,20 @@ on_tick (gpointer data)
 static News
 news_begin (QmigMigration *self)
 {
-  return (News) { self, self->source != NULL ? self->source->changes : 0, incoming_seq (self), FALSE };
+  return (News) { self, self->source != NULL ? self->source->changes : 0, incoming_seq (self), FALSE, FALSE };
 }
 
-/* Until one of the sides changed since @news began, a knob was turned, or @tick_ms went by. */
+/* For those who take the knobs that wait. */
+static News
+news_begin_with_knobs (QmigMigration *self)
+{
+  News news = news_begin (self);
+
+  news.takes_knobs = TRUE;
+  return news;
+}
+
+/* Until one of the sides changed since @news began, a knob was turned that the caller takes, or @tick_ms went by. */
 static gboolean
 news_wait (News *news, QmpWait *wait, gint64 tick_ms, GError **error)
 {
@@ -651,7 +662,7 @@ wait_for_next_look (QmigMigration *self, News *news, QmpWait *wait, GError **err
       if (news->ticked || knobs_wait (self) || self->source->status != QMP_MIGRATION_STATUS_ACTIVE || destination_is_gone (self) ||
           source_is_gone (self) || g_get_monotonic_time () - looked_us >= LEAST_SAMPLE_MS * 1000)
         return TRUE;
-      *news = news_begin (self);
+      *news = news_begin_with_knobs (self);
     }
   return FALSE;
 }
@@ -668,7 +679,7 @@ step_precopy (QmigMigration *self, QmpWait *wait, GError **error)
   /* At the gate the guest stands still: nothing is asked that it would have to wait for. */
   while (!is_at_gate (self))
     {
-      News news = news_begin (self);
+      News news = news_begin_with_knobs (self);
 
       if (!take_sample (self, wait, error) || !go_on_with_precopy (self, begun_us, wait, error))
         return FALSE;
@@ -698,7 +709,7 @@ wait_at_gate (QmigMigration *self, QmpWait *wait, GError **error)
   qmig_migration_log (self, "nothing is left to copy: the guest waits, stopped, at the gate");
   while (qmig_migration_is_hold_wanted (self))
     {
-      News news = news_begin (self);
+      News news = news_begin_with_knobs (self);
 
       if (source_is_gone (self))
         return fail_source_gone (self, error);
