@@ -339,6 +339,14 @@ step_prepare (QmigMigration *self, QmpWait *wait, GError **error)
   return TRUE;
 }
 
+/* A host that is frozen or cut off lets the time run out; one that has no agent says so at once. */
+static gboolean
+is_silence (const GError *error)
+{
+  return g_error_matches (error, QMIG_ERROR, QMIG_EXIT_UNREACHABLE) || g_error_matches (error, QMIG_ERROR, QMIG_EXIT_TIMEOUT) ||
+         g_error_matches (error, QMP_ERROR, QMP_ERROR_TIMEOUT);
+}
+
 /* Asks until the host answers: a host that restarts is not a lost one. */
 static QmigIncoming *
 ask_patiently (QmigMigration *self,
@@ -354,8 +362,7 @@ ask_patiently (QmigMigration *self,
 
       if (incoming != NULL)
         return incoming;
-      if (qmp_wait_left_ms (wait) <= 0 || !g_error_matches (cause, QMIG_ERROR, QMIG_EXIT_UNREACHABLE) ||
-          !qmp_wait_pause (wait, 100, NULL))
+      if (qmp_wait_left_ms (wait) <= 0 || !is_silence (cause) || !qmp_wait_pause (wait, 100, NULL))
         {
           g_propagate_error (error, g_steal_pointer (&cause));
           return NULL;
@@ -835,7 +842,7 @@ end_destination (QmigMigration *self, gboolean *gone, QmpWait *wait, GError **er
       *gone = TRUE;
       return TRUE;
     }
-  if (!self->entry->commit_intent && g_error_matches (cause, QMIG_ERROR, QMIG_EXIT_UNREACHABLE))
+  if (!self->entry->commit_intent && is_silence (cause))
     {
       qmig_migration_log (self, "'%s' is silent; its copy never got the word to run and cannot start by itself: %s",
                           qmig_host_get_name (self->host), cause->message);

@@ -244,6 +244,14 @@ silent_at_continue (Fixture *f, const char *point)
   f->hook = silence_destination;
 }
 
+/* Frozen or cut off: nothing comes back, and the time runs out. */
+static void
+frozen_at_continue (Fixture *f, const char *point)
+{
+  hangs_and_silent (f, point);
+  fake_host_fail (f->host, "abort", -1, QMP_ERROR, QMP_ERROR_TIMEOUT, "timed out");
+}
+
 /* -- commit ------------------------------------------------------------------------------------------ */
 
 static void
@@ -471,6 +479,8 @@ static const Case cases[] = {
   { "switchover/blocked-for-good", freezes_for_good, NULL, NULL, QMIG_OUTCOME_ATTENTION, QMIG_EXIT_ATTENTION, QMIG_LOCATION_UNKNOWN,
     NULL, "timed out", "finish-migrate", QMIG_INCOMING_GONE },
   { "switchover/silent", silent_at_continue, NULL, NULL, QMIG_OUTCOME_ROLLED_BACK, QMIG_EXIT_ROLLED_BACK, QMIG_LOCATION_SOURCE,
+    NULL, "timed out", "running", QMIG_INCOMING_LISTENING },
+  { "switchover/frozen", frozen_at_continue, NULL, NULL, QMIG_OUTCOME_ROLLED_BACK, QMIG_EXIT_ROLLED_BACK, QMIG_LOCATION_SOURCE,
     NULL, "timed out", "running", QMIG_INCOMING_LISTENING },
   { "switchover/paused", paused_and_hangs, NULL, NULL, QMIG_OUTCOME_ROLLED_BACK, QMIG_EXIT_ROLLED_BACK, QMIG_LOCATION_SOURCE,
     AT_GATE " abort migrate_cancel " UNTUNED, "timed out", "paused", QMIG_INCOMING_GONE },
