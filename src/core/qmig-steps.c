@@ -374,12 +374,19 @@ static gboolean
 undo_prepare (QmigMigration *self, QmpWait *wait, GError **error)
 {
   g_autoptr(QmigIncoming) incoming = NULL;
+  g_autoptr(GError) cause = NULL;
 
   if (self->host == NULL)
     return TRUE;
-  incoming = ask_patiently (self, qmig_host_abort, wait, error);
+  incoming = ask_patiently (self, qmig_host_abort, wait, &cause);
   self->leftover = incoming == NULL;
-  return incoming != NULL;
+  if (incoming != NULL)
+    return TRUE;
+  if (g_error_matches (cause, QMIG_ERROR, QMIG_EXIT_CONFLICT))
+    g_set_error (error, QMIG_ERROR, QMIG_EXIT_ATTENTION, "the destination runs by another hand: %s", cause->message);
+  else
+    g_propagate_error (error, g_steal_pointer (&cause));
+  return FALSE;
 }
 
 static gboolean

@@ -252,6 +252,22 @@ frozen_at_continue (Fixture *f, const char *point)
   fake_host_fail (f->host, "abort", -1, QMP_ERROR, QMP_ERROR_TIMEOUT, "timed out");
 }
 
+static gboolean
+run_before_abort (FakeHost *host, const char *call, QmpWait *wait, gpointer data, GError **error)
+{
+  if (g_str_equal (call, "abort"))
+    fake_host_set_phase (host, QMIG_INCOMING_COMMITTED);
+  return TRUE;
+}
+
+/* The source came back by itself, and somebody else has continued the destination. */
+static void
+runs_by_another_hand (Fixture *f, const char *point)
+{
+  f->at_continue = CONTINUE_FAILS;
+  f->on_call = run_before_abort;
+}
+
 /* -- commit ------------------------------------------------------------------------------------------ */
 
 static void
@@ -482,6 +498,8 @@ static const Case cases[] = {
     NULL, "timed out", "running", QMIG_INCOMING_LISTENING },
   { "switchover/frozen", frozen_at_continue, NULL, NULL, QMIG_OUTCOME_ROLLED_BACK, QMIG_EXIT_ROLLED_BACK, QMIG_LOCATION_SOURCE,
     NULL, "timed out", "running", QMIG_INCOMING_LISTENING },
+  { "switchover/both-run", runs_by_another_hand, NULL, NULL, QMIG_OUTCOME_ATTENTION, QMIG_EXIT_ATTENTION, QMIG_LOCATION_UNKNOWN,
+    AT_GATE " " UNTUNED, "failed in the switchover", "running", QMIG_INCOMING_COMMITTED },
   { "switchover/paused", paused_and_hangs, NULL, NULL, QMIG_OUTCOME_ROLLED_BACK, QMIG_EXIT_ROLLED_BACK, QMIG_LOCATION_SOURCE,
     AT_GATE " abort migrate_cancel " UNTUNED, "timed out", "paused", QMIG_INCOMING_GONE },
   { "switchover/destination-lost-at-gate", NULL, "before-switchover", kill_destination, QMIG_OUTCOME_ROLLED_BACK, QMIG_EXIT_ROLLED_BACK, QMIG_LOCATION_SOURCE,
