@@ -25,6 +25,7 @@ QmigLimits qmig_limits = {
   .device_ms = 10000,
   .way_back_ms = 60000,
   .look_back_ms = 2000,
+  .linger_ms = 10000,
   .abort_ms = 5000,
   .recover_ms = 30000,
 };
@@ -892,10 +893,22 @@ continue_source (QmigMigration *self, QmpWait *wait, GError **error)
 
 typedef struct
 {
+  gint64 begun_us;
   gboolean cancelled;
   gboolean destination_gone;
   gboolean continued;
 } WayBack;
+
+/* Before QEMU 10 a connect to an address that does not answer is not given up for two minutes; the guest runs meanwhile. */
+static gboolean
+lingers (QmigMigration *self, const WayBack *way, gboolean stopped_for_move)
+{
+  if (self->source->status != QMP_MIGRATION_STATUS_CANCELLING || stopped_for_move ||
+      g_get_monotonic_time () - way->begun_us < qmig_limits.linger_ms * 1000)
+    return FALSE;
+  qmig_migration_log (self, "QEMU on the source has not ended the cancelled migration yet; the VM was never stopped");
+  return TRUE;
+}
 
 /* One look, one act towards a source that runs as it did before; *back when it does. */
 static gboolean
@@ -912,7 +925,10 @@ go_back (QmigMigration *self, WayBack *way, gboolean *back, QmpWait *wait, GErro
       return FALSE;
     }
   if (status == QMP_MIGRATION_STATUS_CANCELLING || status == QMP_MIGRATION_STATUS_FAILING)
-    return TRUE;
+    {
+      *back = lingers (self, way, stopped_for_move);
+      return TRUE;
+    }
 
   if (qmp_migration_status_is_in_progress (status))
     {
@@ -942,7 +958,7 @@ go_back (QmigMigration *self, WayBack *way, gboolean *back, QmpWait *wait, GErro
 static gboolean
 undo_switchover (QmigMigration *self, QmpWait *wait, GError **error)
 {
-  WayBack way = { .destination_gone = destination_is_gone (self) };
+  WayBack way = { .begun_us = g_get_monotonic_time (), .destination_gone = destination_is_gone (self) };
 
   while (TRUE)
     {

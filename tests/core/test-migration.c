@@ -174,6 +174,21 @@ never_through (Fixture *f, const char *point)
   fixture_set_source (f, "running", "setup");
 }
 
+static char *
+cancel_for_ever (FakeQemu *qemu, const char *command, JsonObject *arguments, gpointer data)
+{
+  fixture_set_source (data, "running", "cancelling");
+  return g_strdup ("{}");
+}
+
+static void
+never_through_nor_back (Fixture *f, const char *point)
+{
+  never_through (f, point);
+  qmig_limits.linger_ms = 100;
+  fake_qemu_handle (f->qemu, "migrate_cancel", cancel_for_ever, f);
+}
+
 static void
 stall (Fixture *f, const char *point)
 {
@@ -463,6 +478,8 @@ static const Case cases[] = {
   { "precopy/cancelled-elsewhere", renew_often, NULL, source_is_cancelled, QMIG_OUTCOME_ROLLED_BACK, QMIG_EXIT_ROLLED_BACK, QMIG_LOCATION_SOURCE,
     BEGUN " migrate " UNTUNED, "somebody else cancelled", "running", QMIG_INCOMING_GONE },
   { "precopy/timeout", renew_often, NULL, never_through, QMIG_OUTCOME_ROLLED_BACK, QMIG_EXIT_ROLLED_BACK, QMIG_LOCATION_SOURCE,
+    BEGUN " migrate migrate_cancel " UNTUNED, "does not get through", "running", QMIG_INCOMING_GONE },
+  { "precopy/cancel-lingers", renew_often, NULL, never_through_nor_back, QMIG_OUTCOME_ROLLED_BACK, QMIG_EXIT_ROLLED_BACK, QMIG_LOCATION_SOURCE,
     BEGUN " migrate migrate_cancel " UNTUNED, "does not get through", "running", QMIG_INCOMING_GONE },
   { "precopy/stalled", renew_often, NULL, stall, QMIG_OUTCOME_ROLLED_BACK, QMIG_EXIT_ROLLED_BACK, QMIG_LOCATION_SOURCE,
     BEGUN " migrate migrate_cancel " UNTUNED, "no byte was sent", "running", QMIG_INCOMING_GONE },
