@@ -414,9 +414,33 @@ static gboolean
 cont_and_see (QmigHostLocal *self, QmpWait *wait, GError **error)
 {
   QmpClient *client = qmig_destination_get_client (self->destination);
+  g_autoptr(GError) cause = NULL;
 
-  return qmp_cont (client, wait, error) && qmig_destination_look (self->destination, wait, error)
-         && qmp_wait_until (wait, check_running, self, error);
+  if (!qmp_cont (client, wait, error))
+    return FALSE;
+  if (qmig_destination_look (self->destination, wait, &cause) && qmp_wait_until (wait, check_running, self, &cause))
+    return TRUE;
+  /* `cont` was accepted: whatever is refused after it does not mean that it does not run. */
+  if (qmp_error_is_refusal (cause))
+    g_set_error (error, QMIG_ERROR, QMIG_EXIT_ATTENTION, "it was told to run, and then: %s", cause->message);
+  else
+    g_propagate_error (error, g_steal_pointer (&cause));
+  return FALSE;
+}
+
+/* The first `cont` may have been obeyed before its answer was lost: a refusal of the second proves nothing. */
+static gboolean
+cont_again (QmigHostLocal *self, QmpWait *wait, GError **error)
+{
+  g_autoptr(GError) cause = NULL;
+
+  if (cont_and_see (self, wait, &cause))
+    return TRUE;
+  if (qmp_error_is_refusal (cause))
+    g_set_error (error, QMIG_ERROR, QMIG_EXIT_ATTENTION, "it was told to run twice, and then: %s", cause->message);
+  else
+    g_propagate_error (error, g_steal_pointer (&cause));
+  return FALSE;
 }
 
 /* The guest stands still meanwhile: what events have told is not asked again.  Loaded stays loaded. */
@@ -449,7 +473,7 @@ act_commit (QmigHostLocal *self, QmpWait *wait, GError **error)
     return FALSE;
   if (phase_of (self) == QMIG_INCOMING_GONE)
     return refuse (QMIG_EXIT_ATTENTION, "it was told to run", qmig_destination_get_state (self->destination), error);
-  return phase_of (self) == QMIG_INCOMING_COMMITTED || cont_and_see (self, wait, error);
+  return phase_of (self) == QMIG_INCOMING_COMMITTED || cont_again (self, wait, error);
 }
 
 static gboolean

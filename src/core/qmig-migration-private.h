@@ -68,6 +68,7 @@ typedef struct
   gint64 device_ms;    /* from migrate-continue to completed; beyond, the destination hangs */
   gint64 way_back_ms;  /* one undo */
   gint64 look_back_ms; /* a source that is silent for longer is blocked on its socket */
+  gint64 linger_ms;    /* a cancelled migration whose guest runs, and that does not end */
   gint64 abort_ms;     /* the destination's host, once */
   gint64 recover_ms;   /* a host that was restarted together with us needs a moment */
 } QmigLimits;

@@ -308,11 +308,18 @@ run_steps (QmigMigration *self, gsize first, gsize *failed, GError **error)
   return TRUE;
 }
 
-/* What cannot be tidied up on the other side or in QEMU's parameters endangers nobody; a source that is not back does. */
 static gboolean
 brings_source_back (const QmigStep *step)
 {
   return qmig_step_index (step->name) >= qmig_step_index ("precopy");
+}
+
+/* What cannot be tidied up on the other side or in QEMU's parameters endangers nobody; a source that is not back does,
+ * and a destination that runs beside it. */
+static gboolean
+is_danger (const QmigStep *step, const GError *cause)
+{
+  return brings_source_back (step) || g_error_matches (cause, QMIG_ERROR, QMIG_EXIT_ATTENTION);
 }
 
 static void
@@ -356,7 +363,7 @@ roll_back (QmigMigration *self, gsize failed, GError **error)
       if (!step->undo (self, wait, &cause))
         {
           qmig_migration_log (self, "%s: %s", name, cause->message);
-          if (first == NULL && brings_source_back (step))
+          if (first == NULL && is_danger (step, cause))
             first = g_steal_pointer (&cause);
         }
       else if (brings_source_back (step))

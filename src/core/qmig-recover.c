@@ -88,6 +88,9 @@ decide_without_source (const QmigRecoverFacts *f)
     return attention ("the source is gone and the destination's host does not answer");
   if (f->destination == QMIG_INCOMING_COMMITTED)
     return go_on ("release"); /* by another hand, but it runs, and alone */
+  /* Let through, it may have sent all before it died, and the destination be reading the rest: that loads, or ends by itself. */
+  if (f->destination == QMIG_INCOMING_LISTENING && !is_going_back (f) && qmig_step_index (f->step) >= qmig_step_index ("switchover"))
+    return go_on ("switchover");
   if (f->destination != QMIG_INCOMING_LOADED)
     return roll_back ("switchover"); /* ends what is left of the destination; the VM is lost, as after a crash */
   /* The only copy; but a source that we sent back may have run on, and written to its disks, after this copy was made. */

@@ -25,6 +25,7 @@ QmigLimits qmig_limits = {
   .device_ms = 10000,
   .way_back_ms = 60000,
   .look_back_ms = 2000,
+  .linger_ms = 10000,
   .abort_ms = 5000,
   .recover_ms = 30000,
 };
@@ -44,6 +45,7 @@ typedef struct
   QmigMigration *migration;
   guint changes;
   gint64 incoming_seq;
+  gboolean takes_knobs; /* those that nobody takes would end each wait at once, for ever */
   gboolean ticked;
 } News;
 
@@ -69,7 +71,7 @@ there_is_news (gpointer data, GError **error)
   News *news = data;
   QmigMigration *self = news->migration;
 
-  if (news->ticked || knobs_wait (self) || incoming_seq (self) != news->incoming_seq ||
+  if (news->ticked || (news->takes_knobs && knobs_wait (self)) || incoming_seq (self) != news->incoming_seq ||
       (self->source != NULL && self->source->changes != news->changes))
     return QMP_CHECK_DONE;
   return QMP_CHECK_PENDING;
@@ -86,10 +88,20 @@ on_tick (gpointer data)
 static News
 news_begin (QmigMigration *self)
 {
-  return (News) { self, self->source != NULL ? self->source->changes : 0, incoming_seq (self), FALSE };
+  return (News) { self, self->source != NULL ? self->source->changes : 0, incoming_seq (self), FALSE, FALSE };
 }
 
-/* Until one of the sides changed since @news began, a knob was turned, or @tick_ms went by. */
+/* For those who take the knobs that wait. */
+static News
+news_begin_with_knobs (QmigMigration *self)
+{
+  News news = news_begin (self);
+
+  news.takes_knobs = TRUE;
+  return news;
+}
+
+/* Until one of the sides changed since @news began, a knob was turned that the caller takes, or @tick_ms went by. */
 static gboolean
 news_wait (News *news, QmpWait *wait, gint64 tick_ms, GError **error)
 {
@@ -328,6 +340,14 @@ step_prepare (QmigMigration *self, QmpWait *wait, GError **error)
   return TRUE;
 }
 
+/* A host that is frozen or cut off lets the time run out; one that has no agent says so at once. */
+static gboolean
+is_silence (const GError *error)
+{
+  return g_error_matches (error, QMIG_ERROR, QMIG_EXIT_UNREACHABLE) || g_error_matches (error, QMIG_ERROR, QMIG_EXIT_TIMEOUT) ||
+         g_error_matches (error, QMP_ERROR, QMP_ERROR_TIMEOUT);
+}
+
 /* Asks until the host answers: a host that restarts is not a lost one. */
 static QmigIncoming *
 ask_patiently (QmigMigration *self,
@@ -343,8 +363,7 @@ ask_patiently (QmigMigration *self,
 
       if (incoming != NULL)
         return incoming;
-      if (qmp_wait_left_ms (wait) <= 0 || !g_error_matches (cause, QMIG_ERROR, QMIG_EXIT_UNREACHABLE) ||
-          !qmp_wait_pause (wait, 100, NULL))
+      if (qmp_wait_left_ms (wait) <= 0 || !is_silence (cause) || !qmp_wait_pause (wait, 100, NULL))
         {
           g_propagate_error (error, g_steal_pointer (&cause));
           return NULL;
@@ -356,12 +375,19 @@ static gboolean
 undo_prepare (QmigMigration *self, QmpWait *wait, GError **error)
 {
   g_autoptr(QmigIncoming) incoming = NULL;
+  g_autoptr(GError) cause = NULL;
 
   if (self->host == NULL)
     return TRUE;
-  incoming = ask_patiently (self, qmig_host_abort, wait, error);
+  incoming = ask_patiently (self, qmig_host_abort, wait, &cause);
   self->leftover = incoming == NULL;
-  return incoming != NULL;
+  if (incoming != NULL)
+    return TRUE;
+  if (g_error_matches (cause, QMIG_ERROR, QMIG_EXIT_CONFLICT))
+    g_set_error (error, QMIG_ERROR, QMIG_EXIT_ATTENTION, "the destination runs by another hand: %s", cause->message);
+  else
+    g_propagate_error (error, g_steal_pointer (&cause));
+  return FALSE;
 }
 
 static gboolean
@@ -651,7 +677,7 @@ wait_for_next_look (QmigMigration *self, News *news, QmpWait *wait, GError **err
       if (news->ticked || knobs_wait (self) || self->source->status != QMP_MIGRATION_STATUS_ACTIVE || destination_is_gone (self) ||
           source_is_gone (self) || g_get_monotonic_time () - looked_us >= LEAST_SAMPLE_MS * 1000)
         return TRUE;
-      *news = news_begin (self);
+      *news = news_begin_with_knobs (self);
     }
   return FALSE;
 }
@@ -668,7 +694,7 @@ step_precopy (QmigMigration *self, QmpWait *wait, GError **error)
   /* At the gate the guest stands still: nothing is asked that it would have to wait for. */
   while (!is_at_gate (self))
     {
-      News news = news_begin (self);
+      News news = news_begin_with_knobs (self);
 
       if (!take_sample (self, wait, error) || !go_on_with_precopy (self, begun_us, wait, error))
         return FALSE;
@@ -698,7 +724,7 @@ wait_at_gate (QmigMigration *self, QmpWait *wait, GError **error)
   qmig_migration_log (self, "nothing is left to copy: the guest waits, stopped, at the gate");
   while (qmig_migration_is_hold_wanted (self))
     {
-      News news = news_begin (self);
+      News news = news_begin_with_knobs (self);
 
       if (source_is_gone (self))
         return fail_source_gone (self, error);
@@ -824,7 +850,7 @@ end_destination (QmigMigration *self, gboolean *gone, QmpWait *wait, GError **er
       *gone = TRUE;
       return TRUE;
     }
-  if (!self->entry->commit_intent && g_error_matches (cause, QMIG_ERROR, QMIG_EXIT_UNREACHABLE))
+  if (!self->entry->commit_intent && is_silence (cause))
     {
       qmig_migration_log (self, "'%s' is silent; its copy never got the word to run and cannot start by itself: %s",
                           qmig_host_get_name (self->host), cause->message);
@@ -867,10 +893,22 @@ continue_source (QmigMigration *self, QmpWait *wait, GError **error)
 
 typedef struct
 {
+  gint64 begun_us;
   gboolean cancelled;
   gboolean destination_gone;
   gboolean continued;
 } WayBack;
+
+/* Before QEMU 10 a connect to an address that does not answer is not given up for two minutes; the guest runs meanwhile. */
+static gboolean
+lingers (QmigMigration *self, const WayBack *way, gboolean stopped_for_move)
+{
+  if (self->source->status != QMP_MIGRATION_STATUS_CANCELLING || stopped_for_move ||
+      g_get_monotonic_time () - way->begun_us < qmig_limits.linger_ms * 1000)
+    return FALSE;
+  qmig_migration_log (self, "QEMU on the source has not ended the cancelled migration yet; the VM was never stopped");
+  return TRUE;
+}
 
 /* One look, one act towards a source that runs as it did before; *back when it does. */
 static gboolean
@@ -887,7 +925,10 @@ go_back (QmigMigration *self, WayBack *way, gboolean *back, QmpWait *wait, GErro
       return FALSE;
     }
   if (status == QMP_MIGRATION_STATUS_CANCELLING || status == QMP_MIGRATION_STATUS_FAILING)
-    return TRUE;
+    {
+      *back = lingers (self, way, stopped_for_move);
+      return TRUE;
+    }
 
   if (qmp_migration_status_is_in_progress (status))
     {
@@ -917,7 +958,7 @@ go_back (QmigMigration *self, WayBack *way, gboolean *back, QmpWait *wait, GErro
 static gboolean
 undo_switchover (QmigMigration *self, QmpWait *wait, GError **error)
 {
-  WayBack way = { .destination_gone = destination_is_gone (self) };
+  WayBack way = { .begun_us = g_get_monotonic_time (), .destination_gone = destination_is_gone (self) };
 
   while (TRUE)
     {

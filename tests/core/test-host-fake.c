@@ -317,6 +317,47 @@ test_lost_again_and_again (Fixture *t, gconstpointer data)
   g_assert_error (t->error, QMP_ERROR, QMP_ERROR_CLOSED);
 }
 
+static char *
+refuse_the_second_time (FakeQemu *fake, const char *command, JsonObject *arguments, gpointer data)
+{
+  if (fake_qemu_count (fake, "cont") > 1)
+    {
+      fake_qemu_reset (fake, "cont");
+      fake_qemu_fail (fake, "cont", "GenericError", "Resetting the Virtual Machine is required");
+    }
+  return NULL;
+}
+
+/* The first may have been obeyed, and the guest have come to grief since. */
+static void
+test_lost_then_refused (Fixture *t, gconstpointer data)
+{
+  set_loaded (t);
+  fake_qemu_hang_up_on (t->fake, "cont");
+  fake_qemu_handle (t->fake, "cont", refuse_the_second_time, NULL);
+  g_assert_null (qmig_host_commit (t->host, ID, t->f.wait, &t->error));
+  g_assert_error (t->error, QMIG_ERROR, QMIG_EXIT_ATTENTION);
+  g_assert_cmpuint (fake_qemu_count (t->fake, "cont"), ==, 2);
+}
+
+static char *
+run_and_say_no_more (FakeQemu *fake, const char *command, JsonObject *arguments, gpointer data)
+{
+  fake_qemu_set_run_state (fake, "running");
+  fake_qemu_fail (fake, "query-status", "GenericError", "not today");
+  return g_strdup ("{}");
+}
+
+/* A refusal to say how it is does not mean that it does not run. */
+static void
+test_runs_and_refuses (Fixture *t, gconstpointer data)
+{
+  set_loaded (t);
+  fake_qemu_handle (t->fake, "cont", run_and_say_no_more, NULL);
+  g_assert_null (qmig_host_commit (t->host, ID, t->f.wait, &t->error));
+  g_assert_error (t->error, QMIG_ERROR, QMIG_EXIT_ATTENTION);
+}
+
 static void
 test_cont_unanswered (Fixture *t, gconstpointer data)
 {
@@ -421,6 +462,8 @@ main (int argc, char **argv)
   ADD ("answer-lost-running", test_answer_lost_running);
   ADD ("command-lost", test_command_lost);
   ADD ("lost-again-and-again", test_lost_again_and_again);
+  ADD ("lost-then-refused", test_lost_then_refused);
+  ADD ("runs-and-refuses", test_runs_and_refuses);
   ADD ("cont-unanswered", test_cont_unanswered);
   ADD ("dies-of-cont", test_dies_of_cont);
   ADD ("runs-late", test_runs_late);

@@ -253,6 +253,31 @@ test_source_lost_in_device (Fixture *f, gconstpointer data)
   assert_end (f, result, QMIG_OUTCOME_COMPLETED, BEGUN " migrate hold migrate-continue commit release");
 }
 
+static gboolean
+tune_at_hold (FakeHost *host, const char *call, QmpWait *wait, gpointer data, GError **error)
+{
+  g_autoptr(QmigKnobs) knobs = qmig_knobs_new ();
+
+  knobs->downtime_ms = 1000;
+  if (g_str_equal (call, "hold"))
+    g_assert_true (qmig_migration_tune (fixture_get_migration (data), knobs, NULL));
+  return TRUE;
+}
+
+/* A knob that comes too late for pre-copy must not keep the switchover from hearing of anything else. */
+static void
+test_tune_in_switchover (Fixture *f, gconstpointer data)
+{
+  g_autoptr(QmigResult) result = NULL;
+
+  f->at_continue = CONTINUE_HANGS;
+  f->on_call = tune_at_hold;
+  qmig_limits.device_ms = 100;
+  fixture_start (f);
+  result = fixture_join (f);
+  assert_end (f, result, QMIG_OUTCOME_ROLLED_BACK, BEGUN " migrate hold migrate-continue abort migrate_cancel " UNTUNED);
+}
+
 /* The destination says that it is loaded, the source does not say that it is done: no commit. */
 static void
 test_loaded_is_not_enough (Fixture *f, gconstpointer data)
@@ -571,6 +596,7 @@ static const struct
   { "device/cancelled", test_cancel_in_device },
   { "device/source-lost", test_source_lost_in_device },
   { "device/loaded-is-not-enough", test_loaded_is_not_enough },
+  { "device/tuned", test_tune_in_switchover },
   { "knobs/one", test_knob },
   { "knobs/together", test_knobs_together },
   { "knobs/refused", test_knob_refused },

@@ -174,6 +174,21 @@ never_through (Fixture *f, const char *point)
   fixture_set_source (f, "running", "setup");
 }
 
+static char *
+cancel_for_ever (FakeQemu *qemu, const char *command, JsonObject *arguments, gpointer data)
+{
+  fixture_set_source (data, "running", "cancelling");
+  return g_strdup ("{}");
+}
+
+static void
+never_through_nor_back (Fixture *f, const char *point)
+{
+  never_through (f, point);
+  qmig_limits.linger_ms = 100;
+  fake_qemu_handle (f->qemu, "migrate_cancel", cancel_for_ever, f);
+}
+
 static void
 stall (Fixture *f, const char *point)
 {
@@ -242,6 +257,30 @@ silent_at_continue (Fixture *f, const char *point)
   hangs_and_silent (f, point);
   f->point = "gate-switchover";
   f->hook = silence_destination;
+}
+
+/* Frozen or cut off: nothing comes back, and the time runs out. */
+static void
+frozen_at_continue (Fixture *f, const char *point)
+{
+  hangs_and_silent (f, point);
+  fake_host_fail (f->host, "abort", -1, QMP_ERROR, QMP_ERROR_TIMEOUT, "timed out");
+}
+
+static gboolean
+run_before_abort (FakeHost *host, const char *call, QmpWait *wait, gpointer data, GError **error)
+{
+  if (g_str_equal (call, "abort"))
+    fake_host_set_phase (host, QMIG_INCOMING_COMMITTED);
+  return TRUE;
+}
+
+/* The source came back by itself, and somebody else has continued the destination. */
+static void
+runs_by_another_hand (Fixture *f, const char *point)
+{
+  f->at_continue = CONTINUE_FAILS;
+  f->on_call = run_before_abort;
 }
 
 /* -- commit ------------------------------------------------------------------------------------------ */
@@ -440,6 +479,8 @@ static const Case cases[] = {
     BEGUN " migrate " UNTUNED, "somebody else cancelled", "running", QMIG_INCOMING_GONE },
   { "precopy/timeout", renew_often, NULL, never_through, QMIG_OUTCOME_ROLLED_BACK, QMIG_EXIT_ROLLED_BACK, QMIG_LOCATION_SOURCE,
     BEGUN " migrate migrate_cancel " UNTUNED, "does not get through", "running", QMIG_INCOMING_GONE },
+  { "precopy/cancel-lingers", renew_often, NULL, never_through_nor_back, QMIG_OUTCOME_ROLLED_BACK, QMIG_EXIT_ROLLED_BACK, QMIG_LOCATION_SOURCE,
+    BEGUN " migrate migrate_cancel " UNTUNED, "does not get through", "running", QMIG_INCOMING_GONE },
   { "precopy/stalled", renew_often, NULL, stall, QMIG_OUTCOME_ROLLED_BACK, QMIG_EXIT_ROLLED_BACK, QMIG_LOCATION_SOURCE,
     BEGUN " migrate migrate_cancel " UNTUNED, "no byte was sent", "running", QMIG_INCOMING_GONE },
   { "precopy/source-lost", renew_often, NULL, kill_source, QMIG_OUTCOME_ATTENTION, QMIG_EXIT_ATTENTION, QMIG_LOCATION_NONE,
@@ -472,6 +513,10 @@ static const Case cases[] = {
     NULL, "timed out", "finish-migrate", QMIG_INCOMING_GONE },
   { "switchover/silent", silent_at_continue, NULL, NULL, QMIG_OUTCOME_ROLLED_BACK, QMIG_EXIT_ROLLED_BACK, QMIG_LOCATION_SOURCE,
     NULL, "timed out", "running", QMIG_INCOMING_LISTENING },
+  { "switchover/frozen", frozen_at_continue, NULL, NULL, QMIG_OUTCOME_ROLLED_BACK, QMIG_EXIT_ROLLED_BACK, QMIG_LOCATION_SOURCE,
+    NULL, "timed out", "running", QMIG_INCOMING_LISTENING },
+  { "switchover/both-run", runs_by_another_hand, NULL, NULL, QMIG_OUTCOME_ATTENTION, QMIG_EXIT_ATTENTION, QMIG_LOCATION_UNKNOWN,
+    AT_GATE " " UNTUNED, "failed in the switchover", "running", QMIG_INCOMING_COMMITTED },
   { "switchover/paused", paused_and_hangs, NULL, NULL, QMIG_OUTCOME_ROLLED_BACK, QMIG_EXIT_ROLLED_BACK, QMIG_LOCATION_SOURCE,
     AT_GATE " abort migrate_cancel " UNTUNED, "timed out", "paused", QMIG_INCOMING_GONE },
   { "switchover/destination-lost-at-gate", NULL, "before-switchover", kill_destination, QMIG_OUTCOME_ROLLED_BACK, QMIG_EXIT_ROLLED_BACK, QMIG_LOCATION_SOURCE,

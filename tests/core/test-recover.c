@@ -88,7 +88,8 @@ static const struct
   { "switchover", FALSE, HANDED_OVER, SILENT, NULL, "roll-back switchover" },
   { "switchover", FALSE, STUCK, QMIG_INCOMING_LOADED, NULL, "roll-back switchover" },
   { "switchover", FALSE, GONE, QMIG_INCOMING_LOADED, NULL, "go-on commit" },
-  { "switchover", FALSE, GONE, QMIG_INCOMING_LISTENING, NULL, "roll-back switchover" },
+  { "switchover", FALSE, GONE, QMIG_INCOMING_LISTENING, NULL, "go-on switchover" }, /* it may still load */
+  { "precopy", FALSE, GONE, QMIG_INCOMING_LISTENING, NULL, "roll-back switchover" },
   { "switchover", FALSE, GONE, QMIG_INCOMING_GONE, NULL, "roll-back switchover" },
   { "switchover", FALSE, GONE, SILENT, NULL, "attention" },
 
