@@ -24,6 +24,7 @@ struct _QmigMigration
   char *id;
   char *assume; /* recovery: the operator's word (nullable) */
   gboolean recovering;
+  gboolean settled;  /* recovery of one that went back: only what it may have left on the other side is ended */
   gboolean told_before; /* recovery: the destination may have been told to run already */
   QmigMigrationObserver observer;
   gpointer user_data;

@@ -439,12 +439,8 @@ end_in_doubt (QmigMigration *self, QmigLocation location)
 static char *
 tell_leftover (QmigMigration *self)
 {
-  const char *there = self->entry->plan->destination;
-
-  if (self->info->destination_pid > 0)
-    return g_strdup_printf ("a stopped copy (pid %" G_GINT64_FORMAT ") may be left on '%s': end it there, and never continue it",
-                            self->info->destination_pid, there);
-  return g_strdup_printf ("a stopped copy may be left on '%s': end it there, and never continue it", there);
+  return g_strdup_printf ("a stopped copy (pid %" G_GINT64_FORMAT ") may be left on '%s': `qmig recover %s` ends it when that host answers; "
+                          "never continue it", self->info->destination_pid, self->entry->plan->destination, self->id);
 }
 
 static void
@@ -532,6 +528,19 @@ fill_result (QmigMigration *self)
 }
 
 static void
+publish_end (QmigMigration *self)
+{
+  g_mutex_lock (&self->lock);
+  self->info->active = FALSE;
+  self->info->holding = FALSE;
+  self->info->ended = api_time_now ();
+  self->info->result = qmig_result_copy (self->result);
+  g_mutex_unlock (&self->lock);
+
+  qmig_migration_emit (self, "result", qmig_result_to_object (self->result));
+}
+
+static void
 conclude (QmigMigration *self)
 {
   g_autoptr(GError) error = NULL;
@@ -543,14 +552,29 @@ conclude (QmigMigration *self)
   if (!qmig_journal_end (self->journal, self->id, self->result, &error))
     g_warning ("%s: the end is not in the journal, the next start of the agent will look again: %s", self->id, error->message);
 
-  g_mutex_lock (&self->lock);
-  self->info->active = FALSE;
-  self->info->holding = FALSE;
-  self->info->ended = api_time_now ();
-  self->info->result = qmig_result_copy (self->result);
-  g_mutex_unlock (&self->lock);
+  publish_end (self);
+}
 
-  qmig_migration_emit (self, "result", qmig_result_to_object (self->result));
+/* After a way back that could not reach the other host: ends the stopped copy there, and leaves the source alone, which
+ * may long have other business. */
+static void
+tidy_up (QmigMigration *self)
+{
+  g_autoptr(QmpWait) wait = qmp_wait_new (NULL, "the destination's host", qmig_limits.way_back_ms);
+  g_autoptr(QmigIncoming) ended = NULL;
+  g_autoptr(GError) error = NULL;
+
+  self->host = self->env->open_host (self->env, self->entry->destination_uri, &error);
+  ended = self->host != NULL ? qmig_host_abort (self->host, self->id, wait, &error) : NULL;
+  g_clear_object (&self->host);
+  if (ended == NULL)
+    qmig_migration_log (self, "cannot tidy up on the destination: %s", error->message);
+  else
+    {
+      g_clear_pointer (&self->result->next, g_free);
+      qmig_migration_log (self, "nothing of it is left on the destination");
+    }
+  publish_end (self);
 }
 
 /* -- the thread ------------------------------------------------------------------------ */
@@ -631,14 +655,18 @@ migration_thread (gpointer data)
   g_autoptr(QmigMigration) self = data;
 
   g_main_context_push_thread_default (self->context);
-  qmig_migration_arm_deadline (self, self->knobs->deadline_ms);
-  if (self->recovering)
-    take_up (self);
+  if (self->settled)
+    tidy_up (self);
   else
-    run_from (self, 0);
-  disarm_deadline (self);
-
-  conclude (self);
+    {
+      qmig_migration_arm_deadline (self, self->knobs->deadline_ms);
+      if (self->recovering)
+        take_up (self);
+      else
+        run_from (self, 0);
+      disarm_deadline (self);
+      conclude (self);
+    }
   g_clear_pointer (&self->journal, qmig_journal_close);
   g_main_context_pop_thread_default (self->context);
   return NULL;
@@ -821,7 +849,7 @@ qmig_migration_start (const QmigEnv            *env,
 
 /* The VM of a migration that is over may long be in another one. */
 static gboolean
-check_unsettled (QmigJournal *journal, const QmigJournalEntry *entry, GError **error)
+check_recoverable (QmigJournal *journal, const QmigJournalEntry *entry, QmigResult **settled, GError **error)
 {
   g_autoptr(QmigMigrationInfo) info = NULL;
 
@@ -832,8 +860,14 @@ check_unsettled (QmigJournal *journal, const QmigJournalEntry *entry, GError **e
     return FALSE;
   if (info->result == NULL || info->result->outcome == QMIG_OUTCOME_ATTENTION)
     return TRUE;
-  g_set_error (error, QMIG_ERROR, QMIG_EXIT_CONFLICT, "cannot recover %s: it is over (%s)", entry->id, qmig_outcome_names[info->result->outcome]);
-  return FALSE;
+  if (info->result->outcome != QMIG_OUTCOME_ROLLED_BACK && info->result->outcome != QMIG_OUTCOME_CANCELLED)
+    {
+      g_set_error (error, QMIG_ERROR, QMIG_EXIT_CONFLICT, "cannot recover %s: it is over (%s)", entry->id,
+                   qmig_outcome_names[info->result->outcome]);
+      return FALSE;
+    }
+  *settled = g_steal_pointer (&info->result);
+  return TRUE;
 }
 
 QmigMigration *
@@ -846,13 +880,20 @@ qmig_migration_recover (const QmigEnv          *env,
 {
   g_autoptr(QmigJournal) journal = qmig_journal_open (env->state_dir, error);
   g_autoptr(QmigJournalEntry) entry = journal != NULL ? qmig_journal_load (journal, id, error) : NULL;
+  QmigResult *settled = NULL;
   QmigMigration *self;
 
-  if (entry == NULL || !check_unsettled (journal, entry, error))
+  if (entry == NULL || !check_recoverable (journal, entry, &settled, error))
     return NULL;
 
   self = migration_new (env, g_steal_pointer (&journal), g_steal_pointer (&entry), observer, user_data);
   self->recovering = TRUE;
+  if (settled != NULL)
+    {
+      self->settled = TRUE;
+      qmig_result_free (self->result);
+      self->result = settled;
+    }
   self->point_of_no_return = self->told_before = self->entry->commit_intent;
   self->assume = g_strdup (assume);
   self->info->step = g_strdup (self->entry->step);

@@ -37,10 +37,11 @@ QmigMigration *qmig_migration_start (const QmigEnv            *env,
 
 /**
  * qmig_migration_recover:
- * @id: a migration that is open in the journal, or ended with "attention"
+ * @id: a migration that is open in the journal, ended with "attention", or went back
  * @assume: (nullable): "source" or "destination": the operator's word on where the VM is to run, where nobody can know
  *
- * Takes the migration up where it was left, in a thread: looks at both sides and goes on or back.
+ * Takes the migration up where it was left, in a thread: looks at both sides and goes on or back.  One that went back
+ * keeps its result, and only a stopped copy that may be left on the destination is ended.
  * @error: QMIG_EXIT_NOT_FOUND, QMIG_EXIT_CONFLICT when it is over and settled
  */
 QmigMigration *qmig_migration_recover (const QmigEnv          *env,
