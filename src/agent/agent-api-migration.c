@@ -305,10 +305,14 @@ agent_patch_knobs (AgentRequest *request, GError **error)
   return qmig_migration_info_to_object (info);
 }
 
+/* Two who ask at once must not both find that nobody works on it. */
+static GMutex recover_lock;
+
 static QmigMigration *
 recover (AgentRequest *request, const QmigAction *action, GError **error)
 {
   Agent *agent = request->agent;
+  g_autoptr(GMutexLocker) locker = g_mutex_locker_new (&recover_lock);
   g_autofree char *id = NULL;
   g_autoptr(GError) not_live = NULL;
   QmigMigration *migration = find_live (request, &id, &not_live);

@@ -528,6 +528,9 @@ act_release (QmigHostLocal *self, QmpWait *wait, GError **error)
     return FALSE;
   if (qmig_destination_is_gone (self->destination))
     return clean_up (self, error);
+  /* Committed or accepted before we were restarted, and paused since: the source is gone, so this is the VM. */
+  if (phase_of (self) == QMIG_INCOMING_LOADED && qmig_destination_get_state (self->destination)->held)
+    qmig_destination_set_accepted (self->destination);
   if (phase_of (self) != QMIG_INCOMING_COMMITTED)
     return refuse (QMIG_EXIT_CONFLICT, "cannot release", qmig_destination_get_state (self->destination), error);
 

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include <glib/gstdio.h>
+
 #include "qmig-host-facts.h"
 #include "qmp-commands.h"
 #include "qmp-error.h"
@@ -63,6 +65,16 @@ check_run_dir (const QmigEnv *env, const QmigIncomingSpec *spec, GError **error)
   return FALSE;
 }
 
+/* Nothing of a migration that has no reservation is left here; what is there belongs to a VM, and is not ours to remove. */
+static gboolean
+check_run_dir_free (const QmigIncomingSpec *spec, GError **error)
+{
+  if (!g_file_test (spec->run_dir, G_FILE_TEST_EXISTS) || g_rmdir (spec->run_dir) == 0)
+    return TRUE;
+  g_set_error (error, QMIG_ERROR, QMIG_EXIT_CONFLICT, "cannot prepare migration %s: '%s' is in use", spec->migration, spec->run_dir);
+  return FALSE;
+}
+
 gboolean
 qmig_host_prepare_reserve (const QmigEnv *env, QmigJournal *journal, const QmigIncomingSpec *spec, GError **error)
 {
@@ -71,7 +83,7 @@ qmig_host_prepare_reserve (const QmigEnv *env, QmigJournal *journal, const QmigI
   if (!check_run_dir (env, spec, error))
     return FALSE;
   g_mutex_lock (&reserve_lock);
-  ok = check_name (journal, spec, error) && check_memory (env, journal, spec, error)
+  ok = check_run_dir_free (spec, error) && check_name (journal, spec, error) && check_memory (env, journal, spec, error)
        && qmig_journal_reserve (journal, spec, error);
   g_mutex_unlock (&reserve_lock);
 

@@ -60,6 +60,27 @@ on_gone (gpointer user_data)
   self->changes++;
 }
 
+/* Two QEMUs that were given the same socket: the path is the younger one's, and what is said there is meant for it. */
+static gboolean
+check_peer (QmigInstance *self, const char *qmp, GError **error)
+{
+  gint64 peer = qmp_client_get_peer_pid (self->client);
+  g_autoptr(GPtrArray) qemus = NULL;
+
+  if (peer <= 0 || peer == self->pid)
+    return TRUE;
+  qemus = qmig_process_list_qemus ();
+  for (guint i = 0; i < qemus->len; i++)
+    if (((const QmigProcess *) g_ptr_array_index (qemus, i))->pid == peer)
+      {
+        g_set_error (error, QMIG_ERROR, QMIG_EXIT_CONFLICT,
+                     "cannot attach to '%s': its monitor '%s' belongs to the QEMU with pid %" G_GINT64_FORMAT
+                     ", not to pid %" G_GINT64_FORMAT, self->name, qmp, peer, self->pid);
+        return FALSE;
+      }
+  return TRUE;
+}
+
 QmigInstance *
 qmig_instance_attach (const char *name, const char *qmp, gint64 pid, gint64 start_time, QmpWait *wait, GError **error)
 {
@@ -83,7 +104,7 @@ qmig_instance_attach (const char *name, const char *qmp, gint64 pid, gint64 star
     }
   g_signal_connect (self->client, "event", G_CALLBACK (on_event), self);
 
-  if (!qmig_instance_look (self, NULL, wait, error))
+  if (!check_peer (self, qmp, error) || !qmig_instance_look (self, NULL, wait, error))
     return NULL;
   return g_steal_pointer (&self);
 }

@@ -610,6 +610,28 @@ test_commit_too_early (Fixture *t, gconstpointer data)
 
 /* -- after a restart ------------------------------------------------------------------- */
 
+/* That it was accepted paused is nowhere written: its release must not fail for that. */
+static void
+test_restart_accepted (Fixture *t, gconstpointer data)
+{
+  g_autoptr(QmigIncoming) held = NULL;
+  g_autoptr(QmigIncoming) accepted = NULL;
+  g_autoptr(QmigIncoming) released = NULL;
+
+  if (!host_fixture_need_qemu (&t->f))
+    return;
+  host_fixture_start_source (&t->f, NULL);
+  load (t);
+  held = qmig_host_hold (t->host, ID, t->f.wait, &t->error);
+  accepted = qmig_host_accept (t->host, ID, t->f.wait, &t->error);
+  g_assert_no_error (t->error);
+  restart (t);
+  released = qmig_host_release (t->host, ID, t->f.wait, &t->error);
+  g_assert_no_error (t->error);
+  g_assert_cmpint (released->phase, ==, QMIG_INCOMING_COMMITTED);
+  g_assert_false (host_fixture_has_reservation (&t->f, ID));
+}
+
 static void
 test_restart_listening (Fixture *t, gconstpointer data)
 {
@@ -892,6 +914,7 @@ main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
   ADD ("whole-way", test_whole_way);
+  ADD ("restart-accepted", test_restart_accepted);
   ADD ("release-frees", test_release_frees);
   ADD ("accept", test_accept);
   ADD ("prepare-repeated", test_prepare_repeated);
