@@ -313,6 +313,11 @@ find_prepared (QmigHostLocal *self, const char *migration, gboolean *prepared, Q
               && phase_of (self) != QMIG_INCOMING_GONE;
   if (*prepared)
     return TRUE;
+  if (qmig_destination_get_state (self->destination)->held)
+    {
+      g_set_error (error, QMIG_ERROR, QMIG_EXIT_CONFLICT, "cannot prepare %s again: its switchover has begun", migration);
+      return FALSE;
+    }
   if (!kill_and_clean_up (self, error))
     return FALSE;
   forget (self);

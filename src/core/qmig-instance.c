@@ -22,15 +22,50 @@ set_status (QmigInstance *self, const char *text)
   self->status_text = g_strdup (text);
 }
 
+/* Whether a stop was QEMU's own for the switchover, or somebody's who wants the VM paused: the question takes its turn before
+ * anything else that is said to QEMU, and nobody waits for it. */
+struct _QmigStopQuestion
+{
+  QmigInstance *instance; /* NULL once it is detached */
+};
+
+static void
+on_stop_explained (GObject *source, GAsyncResult *result, gpointer data)
+{
+  QmigStopQuestion *question = data;
+  g_autoptr(JsonNode) answer = qmp_client_execute_finish (QMP_CLIENT (source), result, NULL);
+  QmigInstance *self = question->instance;
+
+  if (self != NULL)
+    {
+      self->stop_question = NULL;
+      if (answer != NULL && JSON_NODE_HOLDS_OBJECT (answer))
+        self->paused_by_hand
+          = g_str_equal (json_strict_string (json_node_get_object (answer), "status", ""), qmp_run_state_to_string (QMP_RUN_STATE_PAUSED));
+    }
+  g_free (question);
+}
+
+static void
+explain_stop (QmigInstance *self)
+{
+  if (self->stop_question != NULL)
+    return;
+  self->stop_question = g_new0 (QmigStopQuestion, 1);
+  self->stop_question->instance = self;
+  qmp_client_execute_async (self->client, "query-status", NULL, FALSE, NULL, on_stop_explained, self->stop_question);
+}
+
 static void
 on_event (QmpClient *client, const char *name, JsonObject *data, gint64 timestamp_us, gpointer user_data)
 {
   QmigInstance *self = user_data;
 
-  /* A stop alone tells nothing to act on: what follows it does, in less time than a question takes. */
+  /* A stop alone tells nothing to act on: what follows it does, in less time than a look takes. */
   if (g_str_equal (name, "STOP"))
     {
       self->stopped_us = timestamp_us;
+      explain_stop (self);
       return;
     }
 
@@ -39,6 +74,7 @@ on_event (QmpClient *client, const char *name, JsonObject *data, gint64 timestam
     {
       self->told++;
       self->resumed_us = timestamp_us;
+      self->paused_by_hand = FALSE;
       set_run_state (self, QMP_RUN_STATE_RUNNING, "running");
     }
   else if (g_str_equal (name, "SHUTDOWN"))
@@ -115,6 +151,8 @@ qmig_instance_detach (QmigInstance *self)
   if (self->client != NULL)
     {
       g_signal_handlers_disconnect_by_data (self->client, self);
+      if (self->stop_question != NULL)
+        self->stop_question->instance = NULL;
       qmp_client_close (self->client);
       g_object_unref (self->client);
     }

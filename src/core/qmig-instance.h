@@ -13,6 +13,8 @@
 
 G_BEGIN_DECLS
 
+typedef struct _QmigStopQuestion QmigStopQuestion;
+
 typedef struct
 {
   char *name;
@@ -29,10 +31,12 @@ typedef struct
   gint64 pass;          /* of the present migration */
   gint64 stopped_us;    /* QEMU's wall clock at the last STOP, 0 before */
   gint64 resumed_us;    /* likewise RESUME */
+  gboolean paused_by_hand; /* the last stop was somebody's wish, not the switchover's */
   gboolean guest_ended; /* SHUTDOWN was seen: the guest or an operator ended it */
   guint changes;        /* grows with every event but STOP */
 
   /*< private >*/
+  QmigStopQuestion *stop_question; /* (nullable) */
   guint told;           /* events that told a status or run state */
   QmigProcessWatch *watch;
 } QmigInstance;

@@ -487,7 +487,7 @@ end_failed (QmigMigration *self, gsize failed, const GError *cause, const GError
   else if (source_gone && self->leftover)
     end_in_doubt (self, QMIG_LOCATION_UNKNOWN);
   else if (source_gone && self->source != NULL && self->source->guest_ended)
-    set_end (self->result, QMIG_OUTCOME_GUEST_ENDED, QMIG_EXIT_ERROR, QMIG_LOCATION_NONE, "the guest ended by itself: nothing is to be repaired");
+    set_end (self->result, QMIG_OUTCOME_GUEST_ENDED, QMIG_EXIT_ERROR, QMIG_LOCATION_NONE, "it was shut down meanwhile, by its guest or by an operator: nothing is to be repaired");
   else if (source_gone)
     end_in_doubt (self, QMIG_LOCATION_NONE);
   else if (not_back != NULL)

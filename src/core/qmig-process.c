@@ -217,7 +217,10 @@ qmig_process_is_alive (gint64 pid, gint64 start_time)
 {
   ProcStat stat;
 
-  return read_stat (pid, &stat) && stat_is_alive (&stat) && stat.start_time == start_time;
+  if (read_stat (pid, &stat))
+    return stat_is_alive (&stat) && stat.start_time == start_time;
+  /* Unreadable is not gone: no descriptor may be left for us, and only "no such process" is proof. */
+  return pid > 0 && (kill ((pid_t) pid, 0) == 0 || errno != ESRCH);
 }
 
 gint64
@@ -336,6 +339,7 @@ qmig_process_find_leader (const char *argument)
 struct _QmigProcessWatch
 {
   gint64 pid;
+  gint64 start_time;
   int pidfd; /* -1 once gone */
   GSource *source;
   int status;
@@ -375,7 +379,7 @@ has_ended (QmigProcessWatch *self)
 {
   GPollFD poll = { .fd = self->pidfd, .events = G_IO_IN };
 
-  return self->pidfd < 0 || g_poll (&poll, 1, 0) > 0;
+  return self->pidfd < 0 ? !qmig_process_is_alive (self->pid, self->start_time) : g_poll (&poll, 1, 0) > 0;
 }
 
 static gboolean
@@ -400,9 +404,10 @@ qmig_process_watch_new (gint64 pid, gint64 start_time, QmigProcessGone gone, gpo
   self->status = -1;
   self->gone = gone;
   self->user_data = user_data;
+  self->start_time = start_time;
   self->pidfd = pid > 0 ? (int) syscall (SYS_pidfd_open, (pid_t) pid, 0) : -1;
   /* The pid is pinned now; if its start time is another one, the process meant is gone. */
-  if (self->pidfd >= 0 && (!read_stat (pid, &stat) || stat.start_time != start_time))
+  if (self->pidfd >= 0 && read_stat (pid, &stat) && stat.start_time != start_time)
     {
       close (self->pidfd);
       self->pidfd = -1;
@@ -476,6 +481,11 @@ qmig_process_watch_wait_gone (QmigProcessWatch *self, QmpWait *wait, GError **er
 gboolean
 qmig_process_watch_kill (QmigProcessWatch *self, QmpWait *wait, GError **error)
 {
+  if (!has_ended (self) && self->pidfd < 0)
+    {
+      g_set_error (error, QMIG_ERROR, QMIG_EXIT_ERROR, "cannot kill process %" G_GINT64_FORMAT ": it cannot be watched", self->pid);
+      return FALSE;
+    }
   if (!has_ended (self) && syscall (SYS_pidfd_send_signal, self->pidfd, SIGKILL, NULL, 0) != 0 && errno != ESRCH)
     {
       int saved = errno;

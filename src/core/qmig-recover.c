@@ -215,5 +215,9 @@ qmig_recover_look (QmigMigration *self, QmigRecoverDecision *decision, GError **
     qmig_host_follow (self->host, self->id);
 
   *decision = qmig_recover_decide (&facts);
+  /* Held at the gate the guest stands still, and the word to go may have died with the agent: back is where it runs. */
+  if (decision->action == QMIG_RECOVER_GO_ON && facts.source_status == QMP_MIGRATION_STATUS_PRE_SWITCHOVER &&
+      self->entry->request->hold)
+    *decision = roll_back ("switchover");
   return TRUE;
 }

@@ -500,6 +500,33 @@ take_knobs (QmigMigration *self, QmpWait *wait, GError **error)
   return TRUE;
 }
 
+/* Whether the VM is to run on the destination, as far as the source shows it now; @before where it does not show. */
+static gboolean
+is_to_run (const QmigInstance *source, gboolean before)
+{
+  if (qmp_run_state_is_live (source->run_state))
+    return TRUE;
+  /* Stopped for the switchover, unless it was stopped before by somebody else. */
+  if (source->run_state == QMP_RUN_STATE_FINISH_MIGRATE || source->run_state == QMP_RUN_STATE_POSTMIGRATE ||
+      source->run_state == QMP_RUN_STATE_UNKNOWN)
+    return before && !source->paused_by_hand;
+  return FALSE; /* paused, or stopped by an error or a panic of its own: it arrives as it is */
+}
+
+/* Somebody may pause the guest meanwhile: then it is to arrive paused. */
+static gboolean
+mind_pause (QmigMigration *self, GError **error)
+{
+  QmigPlan *plan = self->entry->plan;
+  gboolean runs = is_to_run (self->source, plan->was_running);
+
+  if (plan->was_running == runs)
+    return TRUE;
+  plan->was_running = runs;
+  qmig_migration_log (self, "the VM is now %s on the source and will be so on the destination", runs ? "running" : "not running");
+  return qmig_journal_set_plan (self->journal, self->id, plan, error);
+}
+
 static gboolean
 start_migrate (QmigMigration *self, QmpWait *wait, GError **error)
 {
@@ -516,28 +543,14 @@ start_migrate (QmigMigration *self, QmpWait *wait, GError **error)
       return FALSE;
     }
 
+  if (!mind_pause (self, error))
+    return FALSE;
   if (!qmp_migrate (self->source->client, self->uri, reply, error))
     {
       g_prefix_error (error, "QEMU on the source refused to migrate: ");
       return FALSE;
     }
   return qmig_instance_look (self->source, NULL, reply, error);
-}
-
-/* Somebody may pause the guest meanwhile: then it is to arrive paused. */
-static gboolean
-mind_pause (QmigMigration *self, GError **error)
-{
-  QmigPlan *plan = self->entry->plan;
-  QmpRunState state = self->source->run_state;
-
-  if (self->source->status != QMP_MIGRATION_STATUS_ACTIVE ||
-      (state != QMP_RUN_STATE_PAUSED && !qmp_run_state_is_live (state)) || plan->was_running == qmp_run_state_is_live (state))
-    return TRUE;
-
-  plan->was_running = !plan->was_running;
-  qmig_migration_log (self, "the VM was %s by somebody else and will be so on the destination", plan->was_running ? "continued" : "paused");
-  return qmig_journal_set_plan (self->journal, self->id, plan, error);
 }
 
 static gboolean
@@ -764,7 +777,8 @@ pass_gate (QmigMigration *self, GCancellable *cancellable, GError **error)
       return FALSE;
     }
   qmig_fault_point ("gate", "switchover");
-  return qmp_migrate_continue (self->source->client, wait, error);
+  /* Its answer comes after the one that explains the stop. */
+  return qmp_migrate_continue (self->source->client, wait, error) && mind_pause (self, error);
 }
 
 /* Neither side's word alone: the source completed and in postmigrate, the destination loaded and not running. */
@@ -934,10 +948,12 @@ go_back (QmigMigration *self, WayBack *way, gboolean *back, QmpWait *wait, GErro
     {
       gboolean device = status != QMP_MIGRATION_STATUS_SETUP && status != QMP_MIGRATION_STATUS_ACTIVE &&
                         status != QMP_MIGRATION_STATUS_WAIT_UNPLUG && status != QMP_MIGRATION_STATUS_PRE_SWITCHOVER;
+      g_autoptr(QmpWait) cancel = NULL;
 
       if (way->cancelled || (device && !end_destination (self, &way->destination_gone, wait, error)))
         return way->cancelled;
-      way->cancelled = qmp_migrate_cancel (source->client, wait, NULL);
+      cancel = qmp_wait_new_within (wait, "the cancel", qmig_limits.look_back_ms);
+      way->cancelled = qmp_migrate_cancel (source->client, cancel, NULL);
       return TRUE;
     }
 
@@ -1023,6 +1039,15 @@ fail_not_started (QmigMigration *self, const char *why, GError **error)
   return FALSE;
 }
 
+/* The last look before there is no way back: what events have told by now. */
+static gboolean
+source_was_continued (QmigMigration *self, QmpWait *wait)
+{
+  while (g_main_context_iteration (qmp_wait_get_context (wait), FALSE))
+    ;
+  return self->source != NULL && !source_is_gone (self) && self->source->run_state != QMP_RUN_STATE_POSTMIGRATE;
+}
+
 /* Once one answer was lost, only "it runs" and "it is there and stopped" are certain. */
 static gboolean
 step_commit (QmigMigration *self, QmpWait *wait, GError **error)
@@ -1031,6 +1056,8 @@ step_commit (QmigMigration *self, QmpWait *wait, GError **error)
 
   if (!doubt && destination_is_gone (self))
     return fail_not_started (self, "it died before it was told to run", error);
+  if (!doubt && source_was_continued (self, wait))
+    return fail_not_started (self, "the source was continued by another hand", error);
   while (TRUE)
     {
       g_autoptr(GError) cause = NULL;
