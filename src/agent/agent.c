@@ -5,10 +5,14 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <gio/gunixsocketaddress.h>
 #include <glib-unix.h>
 
 #include "agent-log.h"
 #include "agent-private.h"
+#include "client.h"
+#include "qmig-host-local.h"
+#include "qmp-client.h"
 
 static Agent *
 agent_new (const char *name, const char *runtime_dir, const char *state_dir)
@@ -92,9 +96,23 @@ raise_file_limit (void)
     }
 }
 
+/* Two threads that meet types for the first time can lock each other out in GLib: one holds the lock of classes and waits for a
+ * type that the other registers, which waits for that lock.  What the threads use is there before they are. */
+static void
+register_types (void)
+{
+  const GType classes[] = { SOUP_TYPE_SESSION, SOUP_TYPE_MESSAGE, SOUP_TYPE_SERVER, G_TYPE_SOCKET_CLIENT, G_TYPE_SOCKET_LISTENER,
+                            G_TYPE_SOCKET_CONNECTION, G_TYPE_INET_SOCKET_ADDRESS, G_TYPE_UNIX_SOCKET_ADDRESS, G_TYPE_CANCELLABLE,
+                            QMP_TYPE_CLIENT, QMIG_TYPE_CLIENT, QMIG_TYPE_HOST_LOCAL, QMIG_TYPE_MIGRATION };
+
+  for (gsize i = 0; i < G_N_ELEMENTS (classes); i++)
+    g_type_class_ref (classes[i]);
+}
+
 static gboolean
 start (Agent *agent, GError **error)
 {
+  register_types ();
   if (!agent_server_take_dirs (agent, error))
     return FALSE;
 
