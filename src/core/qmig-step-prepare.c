@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "qmig-steps-private.h"
+
+#include "json-strict.h"
+#include "qmig-plan.h"
+#include "qmp-commands.h"
+#include "qmp-error.h"
+
+#define HOLD_MIN_BANDWIDTH (64 * 1024)
+
+/* -- stage 0: check ---------------------------------------------------------- */
+
+gboolean
+qmig_steps_attach (QmigMigration *self, gboolean may_be_gone, QmpWait *wait, GError **error)
+{
+  const QmigJournalEntry *entry = self->entry;
+  g_autoptr(QmpWait) attach = qmp_wait_new_within (wait, "the source's monitor", qmig_limits.attach_ms);
+
+  if (self->host == NULL)
+    self->host = self->env->open_host (self->env, entry->destination_uri, error);
+  if (self->host == NULL)
+    return FALSE;
+  if (self->source == NULL && !(may_be_gone && !qmig_process_is_alive (entry->source_pid, entry->source_start_time)))
+    {
+      self->source = qmig_instance_attach (entry->vm, entry->source_qmp, entry->source_pid, entry->source_start_time, attach, error);
+      return self->source != NULL;
+    }
+  return TRUE;
+}
+
+/* A monitor that cannot be reached is not a failed migration. */
+static gboolean
+as_unreachable (GError **error)
+{
+  if (error != NULL && *error != NULL && (*error)->domain != QMIG_ERROR && !g_error_matches (*error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
+    {
+      (*error)->domain = QMIG_ERROR;
+      (*error)->code = QMIG_EXIT_UNREACHABLE;
+    }
+  return FALSE;
+}
+
+static QmigFactsRequest *
+facts_request (const QmigJournalEntry *entry, const QmigHostInfo *here, const QmigSourceFacts *source)
+{
+  QmigFactsRequest *request = qmig_facts_request_new ();
+  const QmigMigrateRequest *wish = entry->request;
+
+  request->migration = g_strdup (entry->id);
+  request->vm_name = g_strdup (wish->new_name != NULL ? wish->new_name : source->name);
+  request->uuid = g_strdup (source->uuid);
+  request->qemu_binary = g_strdup (wish->qemu_binary != NULL ? wish->qemu_binary : source->binary);
+  request->machine = g_strdup (source->machine);
+  request->boot_id = g_strdup (here->boot_id);
+  request->source_pid = source->pid;
+  return request;
+}
+
+QmigPlan *
+qmig_steps_plan (const QmigEnv          *env,
+                 const QmigJournalEntry *entry,
+                 QmigInstance           *source,
+                 QmigHost               *host,
+                 QmigClockOffset        *clock,
+                 QmpWait                *wait,
+                 GError                **error)
+{
+  g_autoptr(QmigHostInfo) here = qmig_env_host_info (env);
+  g_autoptr(QmigSourceFacts) facts = qmig_instance_read_facts (source, wait, error);
+  g_autoptr(QmigFactsRequest) request = NULL;
+  g_autoptr(QmigFacts) theirs = NULL;
+  gint64 asked_us, answered_us;
+  QmigPlan *plan;
+
+  if (facts == NULL)
+    return NULL;
+  request = facts_request (entry, here, facts);
+  asked_us = g_get_real_time ();
+  theirs = qmig_host_get_facts (host, request, wait, error);
+  answered_us = g_get_real_time ();
+  if (theirs == NULL)
+    return NULL;
+
+  plan = qmig_plan_make (entry->request, here, facts, theirs);
+  /* One machine has one clock. */
+  if (plan->same_machine)
+    *clock = (QmigClockOffset) { 0, 0 };
+  else
+    *clock = (QmigClockOffset) { theirs->host->time_us - (asked_us + answered_us) / 2, (answered_us - asked_us) / 2 };
+  return plan;
+}
+
+static void
+tell_checks (QmigMigration *self, const QmigPlan *plan)
+{
+  for (guint i = 0; i < plan->checks->len; i++)
+    qmig_migration_emit (self, "check", qmig_check_to_object (g_ptr_array_index (plan->checks, i)));
+}
+
+gboolean
+qmig_step_check (QmigMigration *self, QmpWait *wait, GError **error)
+{
+  g_autofree char *refusal = NULL;
+
+  if (!qmig_steps_attach (self, FALSE, wait, error))
+    return as_unreachable (error);
+  g_clear_pointer (&self->entry->plan, qmig_plan_free);
+  self->entry->plan = qmig_steps_plan (self->env, self->entry, self->source, self->host, &self->clock, wait, error);
+  if (self->entry->plan == NULL)
+    return as_unreachable (error);
+  tell_checks (self, self->entry->plan);
+
+  refusal = qmig_plan_refusal (self->entry->plan);
+  if (refusal != NULL)
+    {
+      g_set_error (error, QMIG_ERROR, QMIG_EXIT_REFUSED, "cannot move '%s' to '%s': %s", self->entry->vm, self->entry->plan->destination, refusal);
+      return FALSE;
+    }
+  return qmig_journal_set_plan (self->journal, self->id, self->entry->plan, error);
+}
+
+/* -- stage 1: prepare the destination, tune the source ----------------------- */
+
+gboolean
+qmig_step_prepare (QmigMigration *self, QmpWait *wait, GError **error)
+{
+  g_autoptr(QmigIncomingSpec) spec = qmig_plan_incoming_spec (self->entry->plan, self->entry->request, self->id);
+  g_autoptr(QmigIncoming) incoming = qmig_host_prepare (self->host, spec, wait, error);
+
+  if (incoming == NULL)
+    {
+      g_prefix_error (error, "cannot prepare the destination on '%s': ", qmig_host_get_name (self->host));
+      return FALSE;
+    }
+  self->result->launch_ms = incoming->launch_ms;
+  self->uri = g_strdup (incoming->uri);
+  qmig_migration_set_destination_pid (self, incoming->pid);
+  qmig_host_follow (self->host, self->id);
+  return TRUE;
+}
+
+gboolean
+qmig_undo_prepare (QmigMigration *self, QmpWait *wait, GError **error)
+{
+  g_autoptr(QmigIncoming) incoming = NULL;
+  g_autoptr(GError) cause = NULL;
+
+  if (self->host == NULL)
+    return TRUE;
+  incoming = qmig_sides_ask_patiently (self, qmig_host_abort, wait, &cause);
+  self->leftover = incoming == NULL;
+  if (incoming != NULL)
+    return TRUE;
+  if (g_error_matches (cause, QMIG_ERROR, QMIG_EXIT_CONFLICT))
+    g_set_error (error, QMIG_ERROR, QMIG_EXIT_ATTENTION, "the destination runs by another hand: %s", cause->message);
+  else
+    g_propagate_error (error, g_steal_pointer (&cause));
+  return FALSE;
+}
+
+static gboolean
+set_limits (QmigMigration *self, gint64 downtime_ms, gint64 bandwidth, QmpWait *wait, GError **error)
+{
+  JsonObject *parameters = json_object_new ();
+
+  json_object_set_int_member (parameters, "downtime-limit", downtime_ms);
+  json_object_set_int_member (parameters, "max-bandwidth", bandwidth);
+  return qmp_migrate_set_parameters (self->source->client, parameters, wait, error);
+}
+
+/*
+ * A held migration copies ever more slowly the less is left, so that there is always something left and QEMU never
+ * switches over while the guest writes anything at all.  A downtime limit of 0 would not do: then QEMU does not look for
+ * newly written pages before it stops the guest.
+ */
+static gint64
+hold_bandwidth (QmigMigration *self)
+{
+  gint64 drains_in_two_seconds = MAX (self->left_bytes / 2, HOLD_MIN_BANDWIDTH);
+
+  return self->knobs->bandwidth_bytes_per_s > 0 ? MIN (drains_in_two_seconds, self->knobs->bandwidth_bytes_per_s)
+                                                : drains_in_two_seconds;
+}
+
+gboolean
+qmig_step_apply_knobs (QmigMigration *self, QmpWait *wait, GError **error)
+{
+  if (qmig_migration_is_hold_wanted (self))
+    return set_limits (self, 1, hold_bandwidth (self), wait, error);
+  return set_limits (self, self->knobs->downtime_ms, self->knobs->bandwidth_bytes_per_s, wait, error);
+}
+
+gboolean
+qmig_step_tune (QmigMigration *self, QmpWait *wait, GError **error)
+{
+  const QmigPlan *plan = self->entry->plan;
+
+  self->left_bytes = plan->memory_bytes / 2; /* much of a guest's memory is zero pages, which no bandwidth limit slows */
+  return qmp_migrate_set_capabilities (self->source->client, (const char *const *) plan->capabilities_on, NULL, wait, error) &&
+         qmig_step_apply_knobs (self, wait, error);
+}
+
+gboolean
+qmig_undo_tune (QmigMigration *self, QmpWait *wait, GError **error)
+{
+  const QmigPlan *plan = self->entry->plan;
+
+  if (qmig_sides_source_is_gone (self) || plan == NULL)
+    return TRUE;
+  return set_limits (self, plan->restore_downtime_ms, plan->restore_bandwidth_bytes_per_s, wait, error) &&
+         (g_strv_length (plan->capabilities_off) == 0 ||
+          qmp_migrate_set_capabilities (self->source->client, NULL, (const char *const *) plan->capabilities_off, wait, error));
+}

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* The acts and ways back behind the table of steps; each file has the way back beside the way there. */
+
+#include "qmig-sides.h"
+#include "qmig-steps.h"
+
+G_BEGIN_DECLS
+
+/* qmig-step-prepare.c: stages 0 and 1 */
+gboolean qmig_step_check (QmigMigration *self, QmpWait *wait, GError **error);
+gboolean qmig_step_prepare (QmigMigration *self, QmpWait *wait, GError **error);
+gboolean qmig_undo_prepare (QmigMigration *self, QmpWait *wait, GError **error);
+/* Gives QEMU the limits in force, or those of a held migration. */
+gboolean qmig_step_apply_knobs (QmigMigration *self, QmpWait *wait, GError **error);
+gboolean qmig_step_tune (QmigMigration *self, QmpWait *wait, GError **error);
+gboolean qmig_undo_tune (QmigMigration *self, QmpWait *wait, GError **error);
+
+/* qmig-step-precopy.c: stage 2 */
+/* A refused knob is told and the migration goes on with what QEMU has. */
+gboolean qmig_step_take_knobs (QmigMigration *self, QmpWait *wait, GError **error);
+/* Somebody may pause the guest meanwhile: then it is to arrive paused. */
+gboolean qmig_step_mind_pause (QmigMigration *self, GError **error);
+/* The lease is kept alive by the way; a host that does not answer is heard of at the gate. */
+void qmig_step_renew_lease (QmigMigration *self, gint64 *renewed_us, QmpWait *wait);
+gboolean qmig_step_precopy (QmigMigration *self, QmpWait *wait, GError **error);
+
+/* qmig-step-switchover.c: stage 3, and the way back to a source that runs */
+gboolean qmig_step_switchover (QmigMigration *self, QmpWait *wait, GError **error);
+gboolean qmig_undo_switchover (QmigMigration *self, QmpWait *wait, GError **error);
+/* In pre-copy the guest never stopped; the road is the same, and short. */
+gboolean qmig_undo_precopy (QmigMigration *self, QmpWait *wait, GError **error);
+
+/* qmig-step-commit.c: stages 4 and 5 */
+/* Once one answer was lost, only "it runs" and "it is there and stopped" are certain. */
+gboolean qmig_step_commit (QmigMigration *self, QmpWait *wait, GError **error);
+/* Only ever after a certain refusal: the destination is ended with proof, then the source goes on. */
+gboolean qmig_undo_commit (QmigMigration *self, QmpWait *wait, GError **error);
+gboolean qmig_step_release (QmigMigration *self, QmpWait *wait, GError **error);
+
+G_END_DECLS
