@@ -18,8 +18,14 @@ agent_error_exit (const GError *error)
     return QMIG_EXIT_USAGE;
   if (g_error_matches (error, QMP_ERROR, QMP_ERROR_BUSY))
     return QMIG_EXIT_CONFLICT;
-  if (g_error_matches (error, QMP_ERROR, QMP_ERROR_CLOSED) || g_error_matches (error, QMP_ERROR, QMP_ERROR_NOT_QMP))
+  if (g_error_matches (error, QMP_ERROR, QMP_ERROR_CLOSED) || g_error_matches (error, QMP_ERROR, QMP_ERROR_NOT_QMP)
+      || g_error_matches (error, QMP_ERROR, QMP_ERROR_LIMIT)
+      || g_error_matches (error, G_IO_ERROR, G_IO_ERROR_CONNECTION_REFUSED))
     return QMIG_EXIT_UNREACHABLE;
+  if (g_error_matches (error, G_IO_ERROR, G_IO_ERROR_NOT_FOUND))
+    return QMIG_EXIT_NOT_FOUND;
+  if (g_error_matches (error, G_IO_ERROR, G_IO_ERROR_FILENAME_TOO_LONG))
+    return QMIG_EXIT_USAGE;
   if (g_error_matches (error, QMP_ERROR, QMP_ERROR_TIMEOUT))
     return QMIG_EXIT_TIMEOUT;
   return qmig_error_get_exit (error);
