@@ -18,13 +18,29 @@ typedef struct
 {
   Agent *agent;
   char *migration;
+  char *result; /* the line of the last event (nullable) */
 } Wake;
+
+/* The journal could not take the end, as on a full disk: whoever follows would wait for it for ever. */
+static void
+keep_unwritten_result (Agent *agent, const char *migration, char *line)
+{
+  g_autoptr(QmigMigrationInfo) info = qmig_journal_info (agent->journal, migration, NULL);
+
+  if (info == NULL || info->active)
+    g_hash_table_replace (agent->unwritten_results, g_strdup (migration), line);
+  else
+    g_free (line);
+}
 
 static gboolean
 wake_in_main (gpointer user_data)
 {
   Wake *wake = user_data;
 
+  g_hash_table_remove (wake->agent->unwritten_results, wake->migration);
+  if (wake->result != NULL)
+    keep_unwritten_result (wake->agent, wake->migration, wake->result);
   agent_streams_wake (wake->agent, wake->migration);
   g_free (wake->migration);
   g_free (wake);
@@ -45,6 +61,7 @@ agent_migrations_observe (QmigMigration *migration, const QmigEvent *event, gpoi
           = event->data != NULL && JSON_NODE_HOLDS_OBJECT (event->data) ? json_node_get_object (event->data) : NULL;
       g_autoptr(QmigResult) result = data != NULL ? qmig_result_from_object (data, NULL) : NULL;
 
+      wake->result = qmig_event_to_text (event);
       agent_log_migration (event->migration, "migration %s ended: %s%s%s", event->migration,
                            result != NULL ? qmig_outcome_names[result->outcome] : "without a readable result",
                            result != NULL && result->error != NULL ? ": " : "",

@@ -36,6 +36,7 @@ struct _Agent
 
   GMutex lock;              /* guards the two tables, which any thread may read */
   GHashTable *migrations;   /* id → QmigMigration, live or just over */
+  GHashTable *unwritten_results; /* id → line of the result; main thread only */
   GHashTable *incomings;    /* id → AgentIncoming */
 
   GPtrArray *streams;       /* AgentStream, each owned by its request */

@@ -140,6 +140,18 @@ has_ended (AgentStream *self)
   return info == NULL || !info->active;
 }
 
+/* The end that the journal could not take, after all that it has. */
+static gboolean
+append_unwritten_result (AgentStream *self, GString *text)
+{
+  const char *line = g_hash_table_lookup (self->agent->unwritten_results, self->migration);
+
+  if (line == NULL || self->type != NULL)
+    return FALSE;
+  g_string_append_printf (text, "%s\n", line);
+  return TRUE;
+}
+
 static void
 pump (AgentStream *self)
 {
@@ -164,6 +176,8 @@ pump (AgentStream *self)
     }
 
   result = append_events (self, text, events);
+  if (!result && events->len < limit)
+    result = append_unwritten_result (self, text);
   if (self->follow && ended && !result && events->len < limit)
     append_mark (self, text, "end");
   if (text->len > 0)

@@ -33,6 +33,7 @@ agent_new (const char *name, const char *runtime_dir, const char *state_dir)
   agent->state_lock = -1;
   g_mutex_init (&agent->lock);
   agent->migrations = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_object_unref);
+  agent->unwritten_results = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
   agent->incomings = agent_incomings_table_new ();
   agent->streams = agent_streams_new ();
   return agent;
@@ -51,6 +52,7 @@ agent_free (Agent *agent)
   g_clear_pointer (&agent->journal, qmig_journal_close);
   g_ptr_array_unref (agent->streams);
   g_hash_table_unref (agent->migrations);
+  g_hash_table_unref (agent->unwritten_results);
   g_hash_table_unref (agent->incomings);
   g_mutex_clear (&agent->lock);
   close_lock (agent->runtime_lock);

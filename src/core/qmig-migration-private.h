@@ -96,4 +96,13 @@ void qmig_migration_arm_deadline (QmigMigration *self, gint64 deadline_ms);
 QmigMigration *qmig_migration_start_entry (const QmigEnv *env, QmigJournalEntry *entry, QmigMigrationObserver observer,
                                            gpointer user_data, char **existing, GError **error);
 
+/* -- how it ended (qmig-migration-end.c) ------------------------------------ */
+
+void qmig_migration_end_completed (QmigMigration *self, const GError *untidy);
+void qmig_migration_end_in_doubt (QmigMigration *self, QmigLocation location);
+void qmig_migration_set_error_text (QmigMigration *self, const GError *cause);
+void qmig_migration_end_failed (QmigMigration *self, gsize failed, const GError *cause, const GError *not_back);
+void qmig_migration_conclude (QmigMigration *self);
+void qmig_migration_tidy_up (QmigMigration *self);
+
 G_END_DECLS

@@ -375,208 +375,6 @@ roll_back (QmigMigration *self, gsize failed, GError **error)
   return FALSE;
 }
 
-/* -- the end ------------------------------------------------------------------------ */
-
-static void
-note_missed (GStrvBuilder *missed, const char *what, double value, gint64 bound, const char *unit)
-{
-  g_autofree char *text = NULL;
-
-  if (bound == QMIG_UNSET || !(value > bound))
-    return;
-  text = g_strdup_printf ("%s %.0f%s > %" G_GINT64_FORMAT "%s", what, value, unit, bound, unit);
-  g_strv_builder_add (missed, text);
-}
-
-static void
-judge_expectations (QmigMigration *self)
-{
-  const QmigExpect *expect = self->entry->request->expect;
-  QmigResult *result = self->result;
-  g_autoptr(GStrvBuilder) missed = g_strv_builder_new ();
-
-  if (expect == NULL)
-    return;
-  note_missed (missed, "downtime", result->downtime_ms, expect->downtime_ms, " ms");
-  note_missed (missed, "blackout", result->blackout_ms, expect->blackout_ms, " ms");
-  note_missed (missed, "total", result->total_ms, expect->total_ms, " ms");
-  note_missed (missed, "rounds", result->passes, expect->rounds, "");
-  result->missed = g_strv_builder_end (missed);
-  if (result->missed[0] != NULL)
-    result->exit_code = QMIG_EXIT_OBJECTIVE;
-}
-
-static void
-set_end (QmigResult *result, QmigOutcome outcome, QmigExit code, QmigLocation location, const char *next)
-{
-  result->outcome = outcome;
-  result->exit_code = code;
-  result->vm_location = location;
-  result->safe_to_retry = code == QMIG_EXIT_REFUSED || code == QMIG_EXIT_ROLLED_BACK || code == QMIG_EXIT_CANCELLED ||
-                          code == QMIG_EXIT_UNREACHABLE || code == QMIG_EXIT_CONFLICT;
-  result->next = g_strdup (next);
-}
-
-static void
-end_completed (QmigMigration *self, const GError *untidy)
-{
-  g_autofree char *next = untidy != NULL
-                          ? g_strdup_printf ("the VM runs on '%s'; left to tidy up: %s", self->entry->plan->destination, untidy->message) : NULL;
-
-  set_end (self->result, QMIG_OUTCOME_COMPLETED, QMIG_EXIT_OK, QMIG_LOCATION_DESTINATION, next);
-}
-
-static void
-end_in_doubt (QmigMigration *self, QmigLocation location)
-{
-  g_autofree char *next = location == QMIG_LOCATION_NONE
-    ? g_strdup ("no QEMU has the VM any more: start it again from its disks")
-    : g_strdup_printf ("look at both hosts, then `qmig recover %s`; with your word where it is to run: --assume source or --assume destination", self->id);
-
-  set_end (self->result, QMIG_OUTCOME_ATTENTION, QMIG_EXIT_ATTENTION, location, next);
-}
-
-static char *
-tell_leftover (QmigMigration *self)
-{
-  return g_strdup_printf ("a stopped copy (pid %" G_GINT64_FORMAT ") may be left on '%s': `qmig recover %s` ends it when that host answers; "
-                          "never continue it", self->info->destination_pid, self->entry->plan->destination, self->id);
-}
-
-static void
-end_rolled_back (QmigMigration *self, gsize failed, const GError *cause)
-{
-  g_autofree char *next = self->leftover ? tell_leftover (self) : NULL;
-  gboolean untouched = failed <= (gsize) qmig_step_index ("check") ||
-                       (failed == (gsize) qmig_step_index ("prepare") && g_error_matches (cause, QMIG_ERROR, QMIG_EXIT_REFUSED));
-
-  if (g_error_matches (cause, G_IO_ERROR, G_IO_ERROR_CANCELLED))
-    set_end (self->result, QMIG_OUTCOME_CANCELLED, QMIG_EXIT_CANCELLED, QMIG_LOCATION_SOURCE, next);
-  else if (untouched && !g_error_matches (cause, QMIG_ERROR, QMIG_EXIT_ROLLED_BACK))
-    set_end (self->result, QMIG_OUTCOME_REFUSED, qmig_error_get_exit (cause), QMIG_LOCATION_SOURCE, next);
-  else
-    set_end (self->result, QMIG_OUTCOME_ROLLED_BACK, QMIG_EXIT_ROLLED_BACK, QMIG_LOCATION_SOURCE, next);
-}
-
-static void
-set_error_text (QmigMigration *self, const GError *cause)
-{
-  g_autoptr(GMutexLocker) locker = g_mutex_locker_new (&self->lock);
-
-  if (g_error_matches (cause, G_IO_ERROR, G_IO_ERROR_CANCELLED))
-    self->result->error = g_strdup_printf ("cancelled: %s", self->cancel_reason != NULL ? self->cancel_reason : "by request");
-  else
-    self->result->error = g_strdup (cause->message);
-}
-
-static void
-end_failed (QmigMigration *self, gsize failed, const GError *cause, const GError *not_back)
-{
-  gboolean source_gone = self->source != NULL ? qmig_instance_is_gone (self->source)
-                                              : !qmig_process_is_alive (self->entry->source_pid, self->entry->source_start_time);
-
-  set_error_text (self, cause);
-  if (source_gone && !g_str_has_prefix (self->result->error, "the source QEMU") && !(self->source != NULL && self->source->guest_ended))
-    {
-      g_autofree char *symptom = g_steal_pointer (&self->result->error);
-
-      self->result->error = g_strdup_printf ("the source QEMU of '%s' died: %s", self->entry->vm, symptom);
-    }
-  if (source_gone && failed <= (gsize) qmig_step_index ("check"))
-    set_end (self->result, QMIG_OUTCOME_REFUSED, QMIG_EXIT_NOT_FOUND, QMIG_LOCATION_NONE, "its QEMU ended before anything was begun");
-  else if (source_gone && self->leftover)
-    end_in_doubt (self, QMIG_LOCATION_UNKNOWN);
-  else if (source_gone && self->source != NULL && self->source->guest_ended)
-    set_end (self->result, QMIG_OUTCOME_GUEST_ENDED, QMIG_EXIT_ERROR, QMIG_LOCATION_NONE, "it was shut down meanwhile, by its guest or by an operator: nothing is to be repaired");
-  else if (source_gone)
-    end_in_doubt (self, QMIG_LOCATION_NONE);
-  else if (not_back != NULL)
-    end_in_doubt (self, QMIG_LOCATION_UNKNOWN);
-  else
-    end_rolled_back (self, failed, cause);
-}
-
-static void
-fill_result (QmigMigration *self)
-{
-  QmigResult *result = self->result;
-  const QmigPlan *plan = self->entry->plan;
-
-  if (self->stage_since_us > 0)
-    self->stage_ms[self->info->stage] += (g_get_monotonic_time () - self->stage_since_us) / 1000.0;
-  result->total_ms = (g_get_monotonic_time () - self->began_us) / 1000;
-  result->pre_migration_ms = self->stage_ms[QMIG_STAGE_PRE_MIGRATION];
-  result->reservation_ms = self->stage_ms[QMIG_STAGE_RESERVATION];
-  result->pre_copy_ms = self->stage_ms[QMIG_STAGE_PRE_COPY];
-  result->stop_and_copy_ms = self->stage_ms[QMIG_STAGE_STOP_AND_COPY];
-  result->commitment_ms = self->stage_ms[QMIG_STAGE_COMMITMENT];
-  result->activation_ms = self->stage_ms[QMIG_STAGE_ACTIVATION];
-  result->source_name = g_strdup (self->entry->source_host);
-  result->destination_name = g_strdup (plan != NULL ? plan->destination : self->entry->destination_uri);
-  result->destination_pid = self->info->destination_pid;
-
-  if (result->vm_location == QMIG_LOCATION_DESTINATION)
-    result->vm_host = g_strdup (result->destination_name);
-  else if (result->vm_location == QMIG_LOCATION_SOURCE)
-    {
-      result->vm_host = g_strdup (result->source_name);
-      if (self->source != NULL && result->vm_state == NULL)
-        result->vm_state = g_strdup (self->source->run_state_text);
-    }
-  if (result->outcome == QMIG_OUTCOME_COMPLETED)
-    judge_expectations (self);
-}
-
-static void
-publish_end (QmigMigration *self)
-{
-  g_mutex_lock (&self->lock);
-  self->info->active = FALSE;
-  self->info->holding = FALSE;
-  self->info->ended = api_time_now ();
-  self->info->result = qmig_result_copy (self->result);
-  g_mutex_unlock (&self->lock);
-
-  qmig_migration_emit (self, "result", qmig_result_to_object (self->result));
-}
-
-static void
-conclude (QmigMigration *self)
-{
-  g_autoptr(GError) error = NULL;
-
-  fill_result (self);
-  /* The monitors are free again before anybody hears that it is over. */
-  g_clear_pointer (&self->source, qmig_instance_detach);
-  g_clear_object (&self->host);
-  if (!qmig_journal_end (self->journal, self->id, self->result, &error))
-    g_warning ("%s: the end is not in the journal, the next start of the agent will look again: %s", self->id, error->message);
-
-  publish_end (self);
-}
-
-/* After a way back that could not reach the other host: ends the stopped copy there, and leaves the source alone, which
- * may long have other business. */
-static void
-tidy_up (QmigMigration *self)
-{
-  g_autoptr(QmpWait) wait = qmp_wait_new (NULL, "the destination's host", qmig_limits.way_back_ms);
-  g_autoptr(QmigIncoming) ended = NULL;
-  g_autoptr(GError) error = NULL;
-
-  self->host = self->env->open_host (self->env, self->entry->destination_uri, &error);
-  ended = self->host != NULL ? qmig_host_abort (self->host, self->id, wait, &error) : NULL;
-  g_clear_object (&self->host);
-  if (ended == NULL)
-    qmig_migration_log (self, "cannot tidy up on the destination: %s", error->message);
-  else
-    {
-      g_clear_pointer (&self->result->next, g_free);
-      qmig_migration_log (self, "nothing of it is left on the destination");
-    }
-  publish_end (self);
-}
-
 /* -- the thread ------------------------------------------------------------------------ */
 
 /* After an error: once the intent is written, only a certain refusal of the commit leaves the way back open. */
@@ -594,7 +392,7 @@ go_back_from (QmigMigration *self, gsize failed, const GError *cause)
   disarm_deadline (self);
   qmig_migration_log (self, "going back: %s", cause->message);
   (void) !roll_back (self, failed, &not_back);
-  end_failed (self, failed, cause, not_back);
+  qmig_migration_end_failed (self, failed, cause, not_back);
 }
 
 static void
@@ -604,15 +402,15 @@ run_from (QmigMigration *self, gsize first)
   gsize failed = first;
 
   if (run_steps (self, first, &failed, &cause))
-    end_completed (self, NULL);
+    qmig_migration_end_completed (self, NULL);
   else if (!is_beyond_return (self, &qmig_steps[failed], cause))
     go_back_from (self, failed, cause);
   else if (failed > (gsize) qmig_step_index ("commit") && (self->source == NULL || qmig_instance_is_gone (self->source)))
-    end_completed (self, cause);
+    qmig_migration_end_completed (self, cause);
   else
     {
-      set_error_text (self, cause);
-      end_in_doubt (self, failed > (gsize) qmig_step_index ("commit") ? QMIG_LOCATION_DESTINATION : QMIG_LOCATION_UNKNOWN);
+      qmig_migration_set_error_text (self, cause);
+      qmig_migration_end_in_doubt (self, failed > (gsize) qmig_step_index ("commit") ? QMIG_LOCATION_DESTINATION : QMIG_LOCATION_UNKNOWN);
     }
 }
 
@@ -624,8 +422,8 @@ take_up (QmigMigration *self)
 
   if (!qmig_recover_look (self, &decision, &cause))
     {
-      set_error_text (self, cause);
-      end_in_doubt (self, QMIG_LOCATION_UNKNOWN);
+      qmig_migration_set_error_text (self, cause);
+      qmig_migration_end_in_doubt (self, QMIG_LOCATION_UNKNOWN);
       return;
     }
 
@@ -643,8 +441,8 @@ take_up (QmigMigration *self)
 
     case QMIG_RECOVER_ATTENTION:
       cause = g_error_new_literal (QMIG_ERROR, QMIG_EXIT_ATTENTION, decision.why);
-      set_error_text (self, cause);
-      end_in_doubt (self, QMIG_LOCATION_UNKNOWN);
+      qmig_migration_set_error_text (self, cause);
+      qmig_migration_end_in_doubt (self, QMIG_LOCATION_UNKNOWN);
       return;
     }
 }
@@ -656,7 +454,7 @@ migration_thread (gpointer data)
 
   g_main_context_push_thread_default (self->context);
   if (self->settled)
-    tidy_up (self);
+    qmig_migration_tidy_up (self);
   else
     {
       qmig_migration_arm_deadline (self, self->knobs->deadline_ms);
@@ -665,7 +463,7 @@ migration_thread (gpointer data)
       else
         run_from (self, 0);
       disarm_deadline (self);
-      conclude (self);
+      qmig_migration_conclude (self);
     }
   g_clear_pointer (&self->journal, qmig_journal_close);
   g_main_context_pop_thread_default (self->context);
