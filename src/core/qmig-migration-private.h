@@ -98,11 +98,16 @@ QmigMigration *qmig_migration_start_entry (const QmigEnv *env, QmigJournalEntry 
 
 /* -- how it ended (qmig-migration-end.c) ------------------------------------ */
 
+/* @untidy: (nullable): what is left to tidy up although the VM runs on the destination */
 void qmig_migration_end_completed (QmigMigration *self, const GError *untidy);
+/* Needs attention: @location is unknown, or none, or the destination although the source is not gone. */
 void qmig_migration_end_in_doubt (QmigMigration *self, QmigLocation location);
-void qmig_migration_set_error_text (QmigMigration *self, const GError *cause);
+/* @failed: index of the step; @cause: why; @not_back: (nullable): why the source could not be brought back */
 void qmig_migration_end_failed (QmigMigration *self, gsize failed, const GError *cause, const GError *not_back);
+void qmig_migration_set_error_text (QmigMigration *self, const GError *cause);
+/* Frees the monitors, makes the end durable and tells it. */
 void qmig_migration_conclude (QmigMigration *self);
+/* Instead of all that for one that was settled: ends what may be left on the destination, and tells its old result. */
 void qmig_migration_tidy_up (QmigMigration *self);
 
 G_END_DECLS
