@@ -70,7 +70,6 @@ fill_from_probe (QmigFacts *facts, const char *machine, QmpWait *wait, GError **
       g_propagate_error (error, g_steal_pointer (&cause));
       return FALSE;
     }
-  facts->binary_found = binary != NULL;
   if (binary == NULL)
     {
       facts->binary_problem = g_strdup (cause->message);

@@ -149,12 +149,19 @@ check_dirty_tracking (const Planning *p)
 
 /* -- the destination as it is --------------------------------------------- */
 
+/* Found, and a QEMU: one that could not be asked has a problem. */
+static gboolean
+is_usable (const QmigFacts *facts)
+{
+  return facts->binary_found && facts->binary_problem == NULL;
+}
+
 static void
 check_binary (const Planning *p)
 {
   const QmigFacts *d = p->destination;
 
-  if (!d->binary_found)
+  if (!is_usable (d))
     add_check (p->plan, "binary", QMIG_CHECK_FAIL, "install QEMU there, or name another with --qemu PATH", "no usable QEMU on '%s': %s",
                p->plan->destination, d->binary_problem != NULL ? d->binary_problem : "not found");
   else
@@ -168,7 +175,7 @@ check_machine (const Planning *p)
   g_autofree char *near = NULL;
   g_autofree char *way_out = NULL;
 
-  if (!p->destination->binary_found)
+  if (!is_usable (p->destination))
     return;
   if (p->destination->machine_known)
     {
