@@ -185,9 +185,12 @@ hold_bandwidth (QmigMigration *self)
 gboolean
 qmig_step_apply_knobs (QmigMigration *self, QmpWait *wait, GError **error)
 {
+  /* Within pre-copy, which has no end of its own: a source that falls silent must not be waited for without one. */
+  g_autoptr(QmpWait) reply = qmp_wait_new_within (wait, "the source QEMU to take its limits", qmig_limits.reply_ms);
+
   if (qmig_migration_is_hold_wanted (self))
-    return set_limits (self, 1, hold_bandwidth (self), wait, error);
-  return set_limits (self, self->knobs->downtime_ms, self->knobs->bandwidth_bytes_per_s, wait, error);
+    return set_limits (self, 1, hold_bandwidth (self), reply, error);
+  return set_limits (self, self->knobs->downtime_ms, self->knobs->bandwidth_bytes_per_s, reply, error);
 }
 
 gboolean
