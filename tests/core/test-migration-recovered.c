@@ -31,9 +31,9 @@ typedef struct
 static void
 silence (Fixture *f, const char *point)
 {
-  qmig_limits.recover_ms = 300;
-  qmig_limits.abort_ms = 100;
-  qmig_limits.way_back_ms = 300;
+  qmig_limits.recover_ms = 2000;
+  qmig_limits.abort_ms = 800;
+  qmig_limits.way_back_ms = 2500;
   fake_host_set_silent (f->host, TRUE);
 }
 
@@ -60,7 +60,7 @@ was_paused (Fixture *f, const char *point)
 static void
 block_on_destination (Fixture *f, const char *point)
 {
-  qmig_limits.attach_ms = 200;
+  qmig_limits.attach_ms = 1500;
   f->abort_thaws = TRUE;
   fake_qemu_freeze (f->qemu, TRUE);
 }
@@ -68,7 +68,7 @@ block_on_destination (Fixture *f, const char *point)
 static void
 block_for_good (Fixture *f, const char *point)
 {
-  qmig_limits.attach_ms = 200;
+  qmig_limits.attach_ms = 1500;
   fake_qemu_freeze (f->qemu, TRUE);
 }
 

@@ -112,7 +112,7 @@ static void
 shorten_steps (Fixture *f, const char *point)
 {
   if (g_str_equal (point, "after-precopy"))
-    qmig_limits.step_percent = 1;
+    qmig_limits.step_percent = 5;
   else if (g_str_equal (point, "before-switchover"))
     {
       qmig_limits.step_percent = 100;
@@ -272,7 +272,7 @@ test_tune_in_switchover (Fixture *f, gconstpointer data)
 
   f->at_continue = CONTINUE_HANGS;
   f->on_call = tune_at_hold;
-  qmig_limits.device_ms = 100;
+  qmig_limits.device_ms = 1000;
   fixture_start (f);
   result = fixture_join (f);
   assert_end (f, result, QMIG_OUTCOME_ROLLED_BACK, BEGUN " migrate hold migrate-continue abort migrate_cancel " UNTUNED);
@@ -285,7 +285,7 @@ test_loaded_is_not_enough (Fixture *f, gconstpointer data)
   g_autoptr(QmigResult) result = NULL;
 
   f->at_continue = CONTINUE_HANGS;
-  qmig_limits.device_ms = 100;
+  qmig_limits.device_ms = 1000;
   fixture_start (f);
   fake_qemu_wait_for (f->qemu, "migrate-continue", 1);
   fake_host_set_phase (f->host, QMIG_INCOMING_LOADED);

@@ -76,12 +76,12 @@ static void no_oob (Fixture *f, const char *p) { fake_qemu_set_oob (f->qemu, FAL
 static void postmigrate (Fixture *f, const char *p) { fixture_set_source (f, "postmigrate", "completed"); }
 static void facts_denied (Fixture *f, const char *p) { fail_host (f, "facts", QMIG_EXIT_DENIED); }
 static void no_status (Fixture *f, const char *p) { fixture_refuse (f, "query-status", "not today"); }
-static void facts_late (Fixture *f, const char *p) { qmig_limits.step_percent = 1; f->on_call = answer_facts_never; }
+static void facts_late (Fixture *f, const char *p) { qmig_limits.step_percent = 5; f->on_call = answer_facts_never; }
 
 static void
 no_greeting (Fixture *f, const char *point)
 {
-  qmig_limits.attach_ms = 50;
+  qmig_limits.attach_ms = 1500;
   fake_qemu_set_greeting (f->qemu, "");
 }
 
@@ -108,7 +108,7 @@ silent_from_prepare_on (FakeHost *host, const char *call, QmpWait *wait, gpointe
 static void
 prepare_silent (Fixture *f, const char *point)
 {
-  qmig_limits.way_back_ms = 300;
+  qmig_limits.way_back_ms = 2500;
   f->on_call = silent_from_prepare_on;
 }
 
@@ -120,8 +120,8 @@ static void parameters_refused (Fixture *f, const char *p) { fixture_refuse (f, 
 static void
 ignore_parameters (Fixture *f, const char *point)
 {
-  qmig_limits.step_percent = 1;
-  qmig_limits.way_back_ms = 100;
+  qmig_limits.step_percent = 5;
+  qmig_limits.way_back_ms = 1500;
   fake_qemu_ignore (f->qemu, "migrate-set-parameters");
 }
 
@@ -170,7 +170,7 @@ destination_dies_loudly (Fixture *f, const char *point)
 static void
 never_through (Fixture *f, const char *point)
 {
-  qmig_limits.setup_ms = 50;
+  qmig_limits.setup_ms = 500;
   fixture_set_source (f, "running", "setup");
 }
 
@@ -192,7 +192,7 @@ never_through_nor_back (Fixture *f, const char *point)
 static void
 stall (Fixture *f, const char *point)
 {
-  qmig_limits.stall_ms = 50;
+  qmig_limits.stall_ms = 500;
   fixture_set_source (f, "running", "wait-unplug");
 }
 
@@ -215,21 +215,21 @@ static void continue_kills (Fixture *f, const char *p) { f->at_continue = CONTIN
 static void
 short_device (Fixture *f, const char *point)
 {
-  qmig_limits.device_ms = 100;
+  qmig_limits.device_ms = 1000;
 }
 
 static void
 continue_hangs (Fixture *f, const char *point)
 {
   f->at_continue = CONTINUE_HANGS;
-  qmig_limits.device_ms = 100;
+  qmig_limits.device_ms = 1000;
 }
 
 static void
 continue_freezes (Fixture *f, const char *point)
 {
   f->at_continue = CONTINUE_FREEZES;
-  qmig_limits.device_ms = 100;
+  qmig_limits.device_ms = 1000;
   qmig_limits.look_back_ms = 200;
   qmig_limits.account_ms = 50;
 }
@@ -335,7 +335,7 @@ commit_lost_then_refused (Fixture *f, const char *point)
 static void
 silence_for_a_step (Fixture *f, const char *point)
 {
-  qmig_limits.step_percent = 1;
+  qmig_limits.step_percent = 5;
   fake_host_set_silent (f->host, TRUE);
 }
 
@@ -366,7 +366,7 @@ commit_refused_then_silent (Fixture *f, const char *point)
 {
   commit_locked (f, point);
   qmig_limits.abort_ms = 50;
-  qmig_limits.way_back_ms = 300;
+  qmig_limits.way_back_ms = 2500;
   f->point = "before-undo-commit";
   f->hook = silence_destination;
 }
