@@ -109,6 +109,8 @@ inspect_keyval (Inspection *in, const char *name, const QmigKeyval *kv)
     inspect_machine (in, kv);
   else if (g_str_equal (name, "device"))
     inspect_device (in, kv);
+  else if (g_str_equal (name, "drive") && g_strcmp0 (qmig_keyval_get (kv, "if"), "virtio") == 0)
+    g_ptr_array_add (in->device_types, g_strdup ("virtio-blk")); /* QEMU makes it a -device */
   else if (g_str_equal (name, "chardev"))
     inspect_chardev (in, kv);
   else if (g_str_equal (name, "mon") && g_strcmp0 (qmig_keyval_get (kv, "mode"), "control") == 0)

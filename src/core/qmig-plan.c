@@ -250,6 +250,12 @@ check_devices (const Planning *p, const QmigCmdlineInfo *source_info, const Qmig
       add_check (p->plan, "devices", QMIG_CHECK_FAIL, "plug it again, or start the VM anew without it",
                  "device '%s' is on the command line but was unplugged since", *id);
 
+  /* Their types go by several names, so that only their number can be compared. */
+  if (g_strv_length (p->source->device_types) > g_strv_length (info->device_types))
+    add_check (p->plan, "devices", QMIG_CHECK_WARN, NULL,
+               "%u devices without an id are plugged and %u are on the command line: with one missing there, the move fails at its end",
+               g_strv_length (p->source->device_types), g_strv_length (info->device_types));
+
   if (p->plan->checks->len == before)
     add_check (p->plan, "devices", QMIG_CHECK_OK, NULL, "the devices plugged now are those of the command line");
 }
