@@ -295,6 +295,22 @@ qmp_query_busy_jobs (QmpClient *c, QmpWait *w, GError **error)
 }
 
 static char *
+inserted_file (JsonObject *drive)
+{
+  JsonNode *inserted = json_object_get_member (drive, "inserted");
+
+  if (inserted == NULL || !JSON_NODE_HOLDS_OBJECT (inserted))
+    return NULL;
+  return g_strdup (json_strict_string (json_node_get_object (inserted), "file", NULL));
+}
+
+char **
+qmp_query_drive_files (QmpClient *c, QmpWait *w, GError **error)
+{
+  return query_texts (c, "query-block", NULL, inserted_file, w, error);
+}
+
+static char *
 capability_name (JsonObject *capability)
 {
   return g_strdup (json_strict_string (capability, "capability", NULL));

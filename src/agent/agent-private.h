@@ -103,6 +103,7 @@ struct _AgentRoute
   gboolean blocks;        /* @run runs in a worker thread, with a context of its own */
   AgentHandler run;       /* either … */
   AgentLater later;       /* … or */
+  gboolean urgent;        /* steers a migration: not behind those that wait for a QEMU which hangs */
 };
 
 /* Pure. NULL with *allow (transfer full) the methods that the path has, or NULL where it has none; @params: new strings. */

@@ -10,7 +10,7 @@
 #define CHANGE AGENT_NEED_CHANGE
 
 static const AgentRoute routes[] = {
-  /* method, path, need, blocks, handler, or the one that answers later */
+  /* method, path, need, blocks, handler, or the one that answers later, urgent */
   { "GET", "/v1/host", READ, FALSE, agent_get_host },
   { "GET", "/v1/doctor", READ, TRUE, agent_get_doctor },
   { "POST", "/v1/agent/stop", CHANGE, FALSE, agent_post_stop },
@@ -30,10 +30,10 @@ static const AgentRoute routes[] = {
   { "POST", "/v1/checks", READ, TRUE, agent_post_check },
   { "GET", "/v1/migrations", READ, TRUE, agent_list_migrations },
   { "POST", "/v1/migrations", CHANGE, TRUE, agent_post_migration },
-  { "GET", "/v1/migrations/*", READ, TRUE, agent_get_migration },
+  { "GET", "/v1/migrations/*", READ, TRUE, agent_get_migration, NULL, TRUE },
   { "GET", "/v1/migrations/*/events", READ, FALSE, NULL, agent_stream_start },
-  { "PATCH", "/v1/migrations/*/knobs", CHANGE, TRUE, agent_patch_knobs },
-  { "POST", "/v1/migrations/*/actions/*", CHANGE, TRUE, agent_act_on_migration },
+  { "PATCH", "/v1/migrations/*/knobs", CHANGE, TRUE, agent_patch_knobs, NULL, TRUE },
+  { "POST", "/v1/migrations/*/actions/*", CHANGE, TRUE, agent_act_on_migration, NULL, TRUE },
 
   { "POST", "/v1/facts", READ, TRUE, agent_post_facts },
   { "POST", "/v1/incoming", CHANGE, FALSE, NULL, agent_incoming_prepare },

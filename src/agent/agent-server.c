@@ -20,6 +20,8 @@
 #define SOCKET_PATH_MAX 107
 #define BACKLOG 128
 #define WORKERS_MAX 16
+/* Beside them, for routes that are urgent. */
+#define WORKERS_URGENT 8
 
 /* -- directories and locks ---------------------------------------------------- */
 
@@ -246,6 +248,12 @@ typedef struct
 static void start_worker (AgentRequest *request);
 
 static gboolean
+may_start (const AgentRequest *request)
+{
+  return request->agent->n_blocking < WORKERS_MAX + (request->route->urgent ? WORKERS_URGENT : 0);
+}
+
+static gboolean
 answer_in_main (gpointer user_data)
 {
   Done *done = user_data;
@@ -261,9 +269,9 @@ answer_in_main (gpointer user_data)
 
   agent->n_workers--;
   agent->n_blocking--;
-  next = g_queue_pop_head (&agent->waiting);
-  if (next != NULL)
-    start_worker (next);
+  next = g_queue_peek_head (&agent->waiting);
+  if (next != NULL && may_start (next))
+    start_worker (g_queue_pop_head (&agent->waiting));
   return G_SOURCE_REMOVE;
 }
 
@@ -306,8 +314,10 @@ dispatch (AgentRequest *request)
 
   if (route->blocks)
     {
-      if (request->agent->n_blocking < WORKERS_MAX)
+      if (may_start (request))
         start_worker (request);
+      else if (route->urgent)
+        g_queue_push_head (&request->agent->waiting, request);
       else
         g_queue_push_tail (&request->agent->waiting, request);
       return;

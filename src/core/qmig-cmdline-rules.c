@@ -197,14 +197,20 @@ qmig_rule_data_file (QmigRewrite *r, const QmigOption *o)
                      o->name, o->value, r->cwd ? r->cwd : "the source's directory");
 }
 
+/* What "data" and "events" mean depends on the option: a secret's data and a device's events are no files. */
 static gboolean
-key_is_path (const char *key)
+key_is_path (const char *option, const char *key)
 {
-  static const char *const names[] = { "file",   "filename",   "path", "dir", "mem-path", "data",   "sock",    "socket",
-                                       "script", "downscript", "tftp", "smb", "keyfile",  "events", "romfile", NULL };
+  static const char *const names[] = { "file", "filename",   "path", "dir", "mem-path", "sock",    "socket", "script",
+                                       "downscript", "tftp", "smb", "keyfile",  "romfile", NULL };
   const char *dot = strrchr (key, '.');
+  const char *name = dot ? dot + 1 : key;
 
-  return g_strv_contains (names, dot ? dot + 1 : key);
+  if (g_str_equal (name, "data"))
+    return g_str_equal (option, "acpitable");
+  if (g_str_equal (name, "events"))
+    return g_str_equal (option, "trace");
+  return g_strv_contains (names, name);
 }
 
 /* "no", "none" and names QEMU finds among its own data are no paths to resolve. */
@@ -227,7 +233,7 @@ make_paths_absolute (QmigRewrite *r, const QmigOption *o, QmigKeyval *kv)
       const char *value = qmig_keyval_value_at (kv, i);
       g_autofree char *absolute = NULL;
 
-      if (!key_is_path (key) || !value_is_path (key, value))
+      if (!key_is_path (o->name, key) || !value_is_path (key, value))
         continue;
       absolute = qmig_rewrite_absolute (r, what, value);
       if (absolute != NULL)

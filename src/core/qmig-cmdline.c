@@ -109,6 +109,8 @@ inspect_keyval (Inspection *in, const char *name, const QmigKeyval *kv)
     inspect_machine (in, kv);
   else if (g_str_equal (name, "device"))
     inspect_device (in, kv);
+  else if (g_str_equal (name, "drive") && g_strcmp0 (qmig_keyval_get (kv, "if"), "virtio") == 0)
+    g_ptr_array_add (in->device_types, g_strdup ("virtio-blk")); /* QEMU makes it a -device */
   else if (g_str_equal (name, "chardev"))
     inspect_chardev (in, kv);
   else if (g_str_equal (name, "mon") && g_strcmp0 (qmig_keyval_get (kv, "mode"), "control") == 0)
@@ -215,6 +217,51 @@ qmig_cmdline_info_free (QmigCmdlineInfo *self)
   g_strfreev (self->device_types);
   g_strfreev (self->foreign);
   g_free (self);
+}
+
+/* -- looking for a file ----------------------------------------------------- */
+
+static gboolean
+is_file (const char *value, const char *cwd, const char *path)
+{
+  const char *plain = g_str_has_prefix (value, "file:") ? value + strlen ("file:") : value;
+  g_autofree char *found = plain[0] != '\0' ? g_canonicalize_filename (plain, cwd ? cwd : "/") : NULL;
+
+  return found != NULL && g_str_equal (found, path);
+}
+
+static gboolean
+value_names_file (const char *value, const char *cwd, const char *path)
+{
+  g_autoptr(QmigKeyval) kv = qmig_keyval_parse (value, "");
+
+  if (is_file (value, cwd, path))
+    return TRUE;
+  for (guint i = 0; i < qmig_keyval_length (kv); i++)
+    {
+      const char *part = qmig_keyval_value_at (kv, i);
+
+      if (is_file (part, cwd, path)
+          || (g_str_has_prefix (part, "json:{") && value_names_file (part + strlen ("json:"), cwd, path)))
+        return TRUE;
+    }
+  return FALSE;
+}
+
+gboolean
+qmig_cmdline_names_file (const char *const *argv, const char *cwd, const char *path)
+{
+  g_autoptr(GPtrArray) options = qmig_options_parse (argv);
+  g_autofree char *absolute = g_canonicalize_filename (path, cwd ? cwd : "/");
+
+  for (guint i = 0; i < options->len; i++)
+    {
+      const QmigOption *o = g_ptr_array_index (options, i);
+
+      if (o->value != NULL && value_names_file (o->value, cwd, absolute))
+        return TRUE;
+    }
+  return FALSE;
 }
 
 /* -- writing the destination's -------------------------------------------- */

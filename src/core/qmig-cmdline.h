@@ -64,6 +64,9 @@ QmigCmdlineResult *qmig_cmdline_derive (const char *const *argv, const QmigCmdli
 void qmig_cmdline_result_free (QmigCmdlineResult *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (QmigCmdlineResult, qmig_cmdline_result_free)
 
+/* Whether an option's value is the file @path, or has it as one of its values; relative ones are looked at from @cwd (nullable). */
+gboolean qmig_cmdline_names_file (const char *const *argv, const char *cwd, const char *path);
+
 /* A command line of the user's for `vm start`: only qmig's monitor is added.  (transfer full) */
 char **qmig_cmdline_with_monitor (const char *const *argv, const char *monitor_path);
 

@@ -79,6 +79,7 @@ typedef struct
   char *status_text;
   char **blocked_reasons;
   char **busy_jobs;
+  char **drive_files;       /* images in use now */
   char **device_ids;        /* plugged now, with an id */
   char **device_types;      /* plugged now, without */
   char **capabilities;      /* that this QEMU has */

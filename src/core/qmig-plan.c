@@ -257,8 +257,29 @@ check_devices (const Planning *p, const QmigCmdlineInfo *source_info, const Qmig
       add_check (p->plan, "devices", QMIG_CHECK_FAIL, "plug it again, or start the VM anew without it",
                  "device '%s' is on the command line but was unplugged since", *id);
 
+  /* Their types go by several names, so that only their number can be compared. */
+  if (g_strv_length (p->source->device_types) > g_strv_length (info->device_types))
+    add_check (p->plan, "devices", QMIG_CHECK_WARN, NULL,
+               "%u devices without an id are plugged and %u are on the command line: with one missing there, the move fails at its end",
+               g_strv_length (p->source->device_types), g_strv_length (info->device_types));
+
   if (p->plan->checks->len == before)
     add_check (p->plan, "devices", QMIG_CHECK_OK, NULL, "the devices plugged now are those of the command line");
+}
+
+/* A live snapshot, a mirror or a changed medium: the old image would be opened there, and the guest's data is in another. */
+static void
+check_drives (const Planning *p, const char *const *argv)
+{
+  for (char **file = p->source->drive_files; file != NULL && *file != NULL; file++)
+    {
+      gboolean has_protocol = (*file)[strcspn (*file, ":/")] == ':';
+
+      if (!has_protocol && !qmig_cmdline_names_file (argv, p->source->cwd, *file))
+        add_check (p->plan, "drives", QMIG_CHECK_FAIL,
+                   "give the destination its drive with this image with --target-arg, or return to the first image",
+                   "a drive uses '%s' now, which is on no command line: the destination would open another image", *file);
+    }
 }
 
 static char **
@@ -296,6 +317,7 @@ plan_command_line (const Planning *p)
 
   info = qmig_cmdline_inspect ((const char *const *) result->argv, "/");
   check_devices (p, source_info, info);
+  check_drives (p, (const char *const *) result->argv);
 
   p->plan->argv = g_strdupv (result->argv);
   p->plan->notes = without_nulls (result->notes);

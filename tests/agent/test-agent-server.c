@@ -2,12 +2,14 @@
 
 /* The server: what it lets in, how much, and that nobody disturbs anybody. */
 
+#include <poll.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <gio/gunixsocketaddress.h>
 #include <glib/gstdio.h>
 
 #include "agent-fixture.h"
@@ -420,6 +422,35 @@ test_migration_refused_early (AgentFixture *f, gconstpointer data)
 
 #define ADD(path, test) g_test_add (path, AgentFixture, NULL, agent_fixture_set_up, test, agent_fixture_tear_down)
 
+/* As many as may block wait for somebody who says nothing; a migration can be steered all the same. */
+static void
+test_steering_goes_first (AgentFixture *f, gconstpointer data)
+{
+  enum { BLOCKED = 20 };
+  g_autofree char *path = g_build_filename (f->dir, "silent", NULL);
+  g_autofree char *uri = g_strconcat ("unix:", path, NULL);
+  g_autofree char *escaped = g_uri_escape_string (uri, NULL, FALSE);
+  g_autofree char *request = g_strdup_printf ("POST /v1/hosts/%s/test HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n", escaped);
+  g_autoptr(GSocketAddress) address = g_unix_socket_address_new (path);
+  g_autoptr(GSocket) silent = g_socket_new (G_SOCKET_FAMILY_UNIX, G_SOCKET_TYPE_STREAM, G_SOCKET_PROTOCOL_DEFAULT, NULL);
+  g_autofree char *refused = NULL;
+  struct pollfd blocked[BLOCKED];
+
+  g_socket_set_listen_backlog (silent, 2 * BLOCKED);
+  g_assert_true (g_socket_bind (silent, address, FALSE, NULL));
+  g_assert_true (g_socket_listen (silent, NULL));
+  for (int i = 0; i < BLOCKED; i++)
+    {
+      blocked[i] = (struct pollfd) { .fd = agent_fixture_connect (f), .events = POLLIN };
+      g_assert_cmpint (write (blocked[i].fd, request, strlen (request)), ==, strlen (request));
+    }
+
+  refused = agent_fixture_refused (f, "POST", "/v1/migrations/m-none/actions/cancel", NULL, QMIG_EXIT_NOT_FOUND);
+  g_assert_cmpint (poll (blocked, BLOCKED, 0), ==, 0);
+  for (int i = 0; i < BLOCKED; i++)
+    close (blocked[i].fd);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -435,6 +466,7 @@ main (int argc, char **argv)
   ADD ("/agent/server/garbage", test_garbage);
   ADD ("/agent/server/many", test_many);
   ADD ("/agent/server/leaving", test_leaving);
+  ADD ("/agent/server/steering-goes-first", test_steering_goes_first);
   ADD ("/agent/server/second-agent", test_second_agent);
   g_test_add ("/agent/server/ensure", AgentFixture, NULL, agent_fixture_prepare, test_ensure, agent_fixture_tear_down);
   ADD ("/agent/server/stale-socket", test_stale_socket);

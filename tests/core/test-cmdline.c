@@ -143,6 +143,9 @@ static const Row local_rows[] = {
   { "smbios", Q "-smbios type=1,serial=a -smbios file=t.bin", Q "-smbios type=1,serial=a -smbios file=/home/u/t.bin" },
   { "option-rom", Q "-option-rom r.rom", Q "-option-rom r.rom" },
   { "object-secret", Q "-object secret,id=s,file=pw", Q "-object secret,id=s,file=/home/u/pw" },
+  { "object-secret-data", Q "-object secret,id=s,data=letmein", Q "-object secret,id=s,data=letmein" },
+  { "acpitable", Q "-acpitable data=t.aml", Q "-acpitable data=/home/u/t.aml" },
+  { "device-events", Q "-device pvpanic,events=1", Q "-device pvpanic,events=1" },
   { "object-tls", Q "-object tls-creds-x509,id=t,dir=pki,endpoint=server",
     Q "-object tls-creds-x509,id=t,dir=/home/u/pki,endpoint=server" },
   { "object-dump", Q "-object filter-dump,id=d,netdev=n,file=n.pcap", Q "-object filter-dump,id=d,netdev=n,file=" RUN "/n.pcap" },
@@ -489,6 +492,39 @@ test_monitor_path_with_comma (void)
   g_assert_cmpstr (info->qmig_qmp_path, ==, "/run/a,b/qmig.sock");
 }
 
+/* -- finding a file ------------------------------------------------------------ */
+
+static void
+test_names_file (void)
+{
+  static const struct
+  {
+    const char *line;
+    gboolean named;
+  } cases[] = {
+    { "-m 64", FALSE },
+    { "-hda /srv/d", TRUE },
+    { "d", TRUE },
+    { "./d", TRUE },
+    { "-drive file=/srv/dd", FALSE },
+    { "-drive if=virtio,file=d", TRUE },
+    { "-drive file=file:/srv//d", TRUE },
+    { "-drive driver=qcow2,file.driver=file,file.filename=/srv/d", TRUE },
+    { "-blockdev '{\"driver\":\"file\",\"node-name\":\"n\",\"filename\":\"/srv/d\"}'", TRUE },
+    { "-drive 'file=json:{\"driver\":\"file\",,\"filename\":\"/srv/d\"}'", TRUE },
+    { "-drive 'file=json:{,,'", FALSE },
+  };
+
+  for (gsize i = 0; i < G_N_ELEMENTS (cases); i++)
+    {
+      g_auto(GStrv) argv = parse_line (cases[i].line);
+
+      g_test_message ("%s", cases[i].line);
+      g_assert_cmpint (qmig_cmdline_names_file ((const char *const *) argv, "/srv", "/srv/d"), ==, cases[i].named);
+      g_assert_cmpint (qmig_cmdline_names_file ((const char *const *) argv, "/srv", "d"), ==, cases[i].named);
+    }
+}
+
 /* -- inspecting -------------------------------------------------------------- */
 
 static void
@@ -641,6 +677,7 @@ main (int argc, char **argv)
   g_test_add_func ("/cmdline/unknown-directory", test_unknown_directory);
   g_test_add_func ("/cmdline/long-paths", test_long_paths);
   g_test_add_func ("/cmdline/monitor-path-with-comma", test_monitor_path_with_comma);
+  g_test_add_func ("/cmdline/names-file", test_names_file);
   g_test_add_func ("/cmdline/inspect", test_inspect);
   g_test_add_func ("/cmdline/inspect-empty", test_inspect_empty);
   g_test_add_func ("/cmdline/inspect-foreign", test_inspect_foreign);

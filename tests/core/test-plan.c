@@ -202,7 +202,9 @@ static void tcp_near (Facts *f) { set_text (&f->request->transport, "tcp"); }
 static void rdma (Facts *f) { set_text (&f->request->transport, "rdma"); }
 static void nobody_knows_the_boot (Facts *f) { set_text (&f->here->boot_id, NULL); set_text (&f->destination->host->boot_id, NULL); }
 static void hot_plugged (Facts *f) { set_words (&f->source->device_ids, "rng0 disk9"); }
+static void hot_plugged_nameless (Facts *f) { set_words (&f->source->device_types, "virtio-rng-pci"); }
 static void unplugged (Facts *f) { set_words (&f->source->device_ids, ""); }
+static void snapshotted (Facts *f) { set_words (&f->source->drive_files, "nbd://h:1/x /srv/overlay.qcow2"); }
 static void no_gate (Facts *f) { set_words (&f->source->capabilities, "events return-path"); }
 static void migrating (Facts *f) { f->source->status = QMP_MIGRATION_STATUS_ACTIVE; set_text (&f->source->status_text, "active"); }
 static void migrating_unknown (Facts *f) { f->source->status = QMP_MIGRATION_STATUS_UNKNOWN; set_text (&f->source->status_text, "teleporting"); }
@@ -252,8 +254,10 @@ static const struct
   { "rdma", rdma, "transport", QMIG_CHECK_FAIL, "rdma", "unix or tcp" },
   { "no-boot-ids", nobody_knows_the_boot, "transport", QMIG_CHECK_FAIL, "in the clear", "--transport tcp" },
   { "hot-plugged", hot_plugged, "devices", QMIG_CHECK_FAIL, "disk9", "--target-arg" },
+  { "hot-plugged-nameless", hot_plugged_nameless, "devices", QMIG_CHECK_WARN, "1 devices without an id", NULL },
   { "hot-plugged-target-arg", plugged_on_both, "devices", QMIG_CHECK_OK, "devices", NULL },
   { "unplugged", unplugged, "devices", QMIG_CHECK_FAIL, "rng0", "plug it again" },
+  { "snapshotted", snapshotted, "drives", QMIG_CHECK_FAIL, "'/srv/overlay.qcow2'", "--target-arg" },
   { "no-gate", no_gate, "capabilities", QMIG_CHECK_FAIL, "pause-before-switchover", "use a QEMU that has it" },
   { "migrating", migrating, "migrating", QMIG_CHECK_FAIL, "active", "cancel" },
   { "migrating-unknown", migrating_unknown, "migrating", QMIG_CHECK_FAIL, "teleporting", "cancel" },

@@ -27,6 +27,7 @@ static const struct
     "[{'name': 'pc-q35-7.2', 'alias': 'q35', 'cpu-max': 288}, {'name': 'pc-i440fx-7.2', 'alias': 'pc', 'cpu-max': 255},"
     " {'name': 'none', 'cpu-max': 1}]" },
   { "query-jobs", "[]" },
+  { "query-block", "[]" },
   { "qom-get", "'pc-q35-7.2-machine'" },
   { "qom-list", "[{'name': 'type', 'type': 'string'}]" },
   { "query-migrate-capabilities",

@@ -27,7 +27,7 @@
  *   quit                 {}, then closes and listens no more
  *   query-name           "fake"; and likewise query-uuid, query-kvm,
  *   query-memory-size-summary (128 MiB), query-cpus-fast (1), query-machines,
- *   query-jobs (none), qom-get (machine type "pc-q35-7.2"), qom-list (empty),
+ *   query-jobs and query-block (none), qom-get (machine type "pc-q35-7.2"), qom-list (empty),
  *   query-migrate-capabilities, query-migrate-parameters, query-yank,
  *   query-qmp-schema (empty)
  *   migrate-set-capabilities, migrate-set-parameters, migrate-incoming, migrate,

@@ -139,6 +139,9 @@ test_lists (Fixture *f, gconstpointer data)
                    "[{'id': 'j0', 'type': 'mirror', 'status': 'ready', 'current-progress': 1, 'total-progress': 2},"
                    " {'id': 'j1', 'type': 'commit', 'status': 'concluded'}]");
   assert_texts (qmp_query_busy_jobs (f->client, f->wait, &f->error), "j0 (mirror, ready)");
+  fake_qemu_reply (f->fake, "query-block",
+                   "[{'device': 'cd', 'removable': true}, {'device': 'd0', 'inserted': {'file': '/d.raw', 'drv': 'raw'}}]");
+  assert_texts (qmp_query_drive_files (f->client, f->wait, &f->error), "/d.raw");
 }
 
 static void
