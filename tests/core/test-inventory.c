@@ -2,6 +2,8 @@
 
 /* What is found on this host: QEMUs of many kinds, without guests. */
 
+#include <gio/gunixsocketaddress.h>
+
 #include "host-fixture.h"
 
 #include "qmig-inventory.h"
@@ -45,6 +47,22 @@ path_of (Fixture *t, const char *name, const char *file)
   return g_build_filename (t->f.env.runtime_dir, "vm", name, file, NULL);
 }
 
+/* QEMU's socket is there a moment before it listens. */
+static gboolean
+is_ready (const char *path, gboolean listens)
+{
+  g_autoptr(GSocketClient) client = NULL;
+  g_autoptr(GSocketAddress) address = NULL;
+  g_autoptr(GSocketConnection) connection = NULL;
+
+  if (!listens)
+    return g_file_test (path, G_FILE_TEST_EXISTS);
+  client = g_socket_client_new ();
+  address = g_unix_socket_address_new (path);
+  connection = g_socket_client_connect (client, G_SOCKET_CONNECTABLE (address), NULL, NULL);
+  return connection != NULL;
+}
+
 /* Waits for the socket @awaited (nullable). */
 static gint64
 start (Fixture *t, const char *directory, const char *options, const char *awaited)
@@ -59,7 +77,7 @@ start (Fixture *t, const char *directory, const char *options, const char *await
   g_assert_true (g_shell_parse_argv (line, NULL, &argv, &t->error));
   qmig_launcher_start ((const char *const *) argv, run_dir, NULL, &pid, &start_time, &t->error);
   g_assert_no_error (t->error);
-  while (!g_file_test (awaited ? awaited : pidfile, G_FILE_TEST_EXISTS))
+  while (!is_ready (awaited ? awaited : pidfile, awaited != NULL))
     {
       g_assert_true (qmig_process_is_alive (pid, start_time));
       g_assert_true (qmp_wait_pause (t->f.wait, 2, NULL));
