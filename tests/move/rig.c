@@ -2,6 +2,7 @@
 #include "rig.h"
 
 #include <fcntl.h>
+#include <gio/gunixsocketaddress.h>
 #include <glib/gstdio.h>
 #include <signal.h>
 #include <sys/prctl.h>
@@ -270,6 +271,17 @@ rig_start_guest (Rig *rig, const char *config, const char *const *more)
   g_assert_no_error (error);
 }
 
+/* QEMU's socket is there a moment before it listens. */
+static gboolean
+listens (const char *path)
+{
+  g_autoptr(GSocketClient) client = g_socket_client_new ();
+  g_autoptr(GSocketAddress) address = g_unix_socket_address_new (path);
+  g_autoptr(GSocketConnection) connection = g_socket_client_connect (client, G_SOCKET_CONNECTABLE (address), NULL, NULL);
+
+  return connection != NULL;
+}
+
 void
 rig_start_stopped_guest (Rig *rig, const char *const *more)
 {
@@ -281,7 +293,7 @@ rig_start_stopped_guest (Rig *rig, const char *const *more)
     g_ptr_array_add (all, (char *) *arg);
   g_ptr_array_add (all, NULL);
   spawn_guest (rig, "ws=1;rate=0", (const char *const *) all->pdata);
-  for (int i = 0; !g_file_test (socket, G_FILE_TEST_EXISTS); i++)
+  for (int i = 0; !listens (socket); i++)
     {
       g_assert_cmpint (i, <, PATIENCE_MS * 1000 / POLL_US);
       g_usleep (POLL_US);
