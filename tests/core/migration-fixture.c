@@ -67,8 +67,8 @@ assert_written (Fixture *f, const char *call)
       {
         g_autoptr(QmigJournalEntry) entry = fixture_load (f);
 
-        /* A step that was called off may be on its way back before the fake gets to what it had sent. */
-        if (!g_str_has_prefix (entry->step, "undo-"))
+        /* A switchover that was called off may be on its way back before the fake gets to the one thing it had sent. */
+        if (!g_str_equal (call, "migrate-continue") || !g_str_has_prefix (entry->step, "undo-"))
           g_assert_cmpstr (entry->step, ==, owners[i].step);
         g_assert_cmpint (entry->commit_intent, ==, g_str_equal (entry->step, "commit") || g_str_equal (entry->step, "release"));
       }
