@@ -158,19 +158,6 @@ fill_result (QmigMigration *self)
     judge_expectations (self);
 }
 
-static void
-publish_end (QmigMigration *self)
-{
-  g_mutex_lock (&self->lock);
-  self->info->active = FALSE;
-  self->info->holding = FALSE;
-  self->info->ended = api_time_now ();
-  self->info->result = qmig_result_copy (self->result);
-  g_mutex_unlock (&self->lock);
-
-  qmig_migration_emit (self, "result", qmig_result_to_object (self->result));
-}
-
 void
 qmig_migration_conclude (QmigMigration *self)
 {
@@ -183,7 +170,7 @@ qmig_migration_conclude (QmigMigration *self)
   if (!qmig_journal_end (self->journal, self->id, self->result, &error))
     g_warning ("%s: the end is not in the journal, the next start of the agent will look again: %s", self->id, error->message);
 
-  publish_end (self);
+  qmig_migration_emit_result (self);
 }
 
 /* After a way back that could not reach the other host: ends the stopped copy there, and leaves the source alone, which
@@ -205,5 +192,5 @@ qmig_migration_tidy_up (QmigMigration *self)
       g_clear_pointer (&self->result->next, g_free);
       qmig_migration_log (self, "nothing of it is left on the destination");
     }
-  publish_end (self);
+  qmig_migration_emit_result (self);
 }

@@ -37,6 +37,7 @@ struct _QmigMigration
   QmigKnobs *wanted;         /* knobs not yet given to QEMU (nullable) */
   char *cancel_reason;       /* (nullable) */
   gboolean point_of_no_return;
+  gboolean over;             /* the result is told */
 
   /* The thread's own. */
   QmigJournal *journal;
@@ -80,6 +81,8 @@ extern QmigLimits qmig_limits;
 
 /* @data: (transfer full).  Journalled, then given to the observer. */
 void qmig_migration_emit (QmigMigration *self, const char *type, JsonObject *data);
+/* The last event. */
+void qmig_migration_emit_result (QmigMigration *self);
 void qmig_migration_log (QmigMigration *self, const char *format, ...) G_GNUC_PRINTF (2, 3);
 /* @since_us: monotonic time the stage really began at, or 0 for now. */
 void qmig_migration_enter_stage (QmigMigration *self, QmigStage stage, gint64 since_us);

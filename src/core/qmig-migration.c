@@ -12,10 +12,11 @@ G_DEFINE_FINAL_TYPE (QmigMigration, qmig_migration, G_TYPE_OBJECT)
 
 /* -- what the thread tells the world ---------------------------------------- */
 
-void
-qmig_migration_emit (QmigMigration *self, const char *type, JsonObject *data)
+/* @data: (transfer full).  Returns the event, which is in the journal now. */
+static QmigEvent *
+keep_event (QmigMigration *self, const char *type, JsonObject *data)
 {
-  g_autoptr(QmigEvent) event = qmig_event_new ();
+  QmigEvent *event = qmig_event_new ();
   g_autoptr(GError) error = NULL;
 
   event->ts = api_time_now ();
@@ -33,8 +34,43 @@ qmig_migration_emit (QmigMigration *self, const char *type, JsonObject *data)
   /* History may have a hole where the disk is full; what matters for recovery is written, and checked, elsewhere. */
   if (!qmig_journal_add_event (self->journal, event, &error))
     g_warning ("%s: cannot keep event %" G_GINT64_FORMAT ": %s", self->id, event->seq, error->message);
+  return event;
+}
+
+static void
+tell (QmigMigration *self, const QmigEvent *event)
+{
   if (self->observer != NULL)
     self->observer (self, event, self->user_data);
+}
+
+void
+qmig_migration_emit (QmigMigration *self, const char *type, JsonObject *data)
+{
+  g_autoptr(QmigEvent) event = keep_event (self, type, data);
+
+  tell (self, event);
+}
+
+void
+qmig_migration_emit_result (QmigMigration *self)
+{
+  g_autoptr(QmigEvent) event = NULL;
+
+  g_mutex_lock (&self->lock);
+  self->info->active = FALSE;
+  self->info->holding = FALSE;
+  self->info->ended = api_time_now ();
+  self->info->result = qmig_result_copy (self->result);
+  g_mutex_unlock (&self->lock);
+
+  event = keep_event (self, "result", qmig_result_to_object (self->result));
+
+  /* Over only now: whoever looks into the journal of one that is over finds its result there. */
+  g_mutex_lock (&self->lock);
+  self->over = TRUE;
+  g_mutex_unlock (&self->lock);
+  tell (self, event);
 }
 
 void
@@ -743,5 +779,5 @@ qmig_migration_is_over (QmigMigration *self)
 {
   g_autoptr(GMutexLocker) locker = g_mutex_locker_new (&self->lock);
 
-  return !self->info->active;
+  return self->over;
 }

@@ -59,6 +59,7 @@ QmigPlan *qmig_migration_check (const QmigEnv *env, const QmigMigrateRequest *re
 const char *qmig_migration_get_id (QmigMigration *self);
 gint64 qmig_migration_get_source_pid (QmigMigration *self);
 QmigMigrationInfo *qmig_migration_get_info (QmigMigration *self); /* (transfer full): the present */
+/* Its result is in the journal: from then on that is where to look. */
 gboolean qmig_migration_is_over (QmigMigration *self);
 
 /* Each is refused (QMIG_EXIT_CONFLICT) where it comes too late, with the reason; acceptance means "will be looked at". */
