@@ -255,14 +255,8 @@ answered (GObject *source, GAsyncResult *result, gpointer user_data)
 
   if (self->following == NULL)
     return;
-  if (incoming != NULL && incoming->phase != QMIG_INCOMING_GONE)
-    {
-      ask (self);
-      return;
-    }
-
-  /* Neither what does not answer nor what is gone for good is asked in a hurry. */
-  self->retry = g_timeout_source_new (RETRY_MS);
+  /* Neither what does not answer nor what is gone for good is asked in a hurry; and what the answer leads to comes first. */
+  self->retry = incoming != NULL && incoming->phase != QMIG_INCOMING_GONE ? g_idle_source_new () : g_timeout_source_new (RETRY_MS);
   g_source_set_callback (self->retry, ask_again, self, NULL);
   g_source_attach (self->retry, self->context);
 }

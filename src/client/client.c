@@ -147,7 +147,8 @@ client_message_new (const char *method, const char *path, JsonObject *body)
   g_return_val_if_fail (uri != NULL, NULL);
 
   message = soup_message_new_from_uri (method, uri);
-  soup_message_add_flags (message, SOUP_MESSAGE_NO_REDIRECT);
+  /* Idempotent is libsoup's word for "may go over a connection that is open already"; it does not repeat a POST all the same. */
+  soup_message_add_flags (message, SOUP_MESSAGE_NO_REDIRECT | SOUP_MESSAGE_IDEMPOTENT);
   if (body != NULL)
     {
       char *json = json_strict_print_object (body);

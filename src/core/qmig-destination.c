@@ -493,7 +493,6 @@ void
 qmig_destination_set_held (QmigDestination *self)
 {
   self->state->held = TRUE;
-  bump (self);
 }
 
 void

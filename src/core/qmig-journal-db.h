@@ -23,8 +23,8 @@ struct _QmigJournal
 /* What a commit waits for. */
 typedef enum
 {
-  JOURNAL_DURABLE, /* one sync of the log: the write survives a power cut, and so do all before it */
-  JOURNAL_HISTORY, /* nothing: the write survives our death, not the machine's */
+  JOURNAL_DURABLE,  /* one sync of the log: the write survives a power cut, and so do all before it */
+  JOURNAL_UNSYNCED, /* nothing: the write survives our death, not the machine's */
 } JournalSync;
 
 /* A prepared statement on loan from the connection; its end makes it ready for the next use. */

@@ -36,7 +36,7 @@ qmig_journal_add_event (QmigJournal *self, const QmigEvent *event, GError **erro
 {
   g_return_val_if_fail (event->migration != NULL && event->type != NULL && event->seq != QMIG_UNSET, FALSE);
 
-  return journal_start (self, JOURNAL_HISTORY, error) &&
+  return journal_start (self, JOURNAL_UNSYNCED, error) &&
          journal_finish (self, insert_event (self, event, error), error);
 }
 
@@ -320,7 +320,7 @@ journal_thin_history (QmigJournal *self)
   g_auto(GStrv) ids = list_too_old (self, NULL);
 
   for (char **id = ids; id != NULL && *id != NULL; id++)
-    if (!journal_start (self, JOURNAL_HISTORY, NULL) ||
+    if (!journal_start (self, JOURNAL_UNSYNCED, NULL) ||
         !journal_finish (self, delete_samples (self, *id, NULL), NULL))
       return;
 }

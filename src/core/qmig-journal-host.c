@@ -35,11 +35,11 @@ qmig_journal_reserve (QmigJournal *self, const QmigIncomingSpec *spec, GError **
 }
 
 static gboolean
-write_reservation (QmigJournal *self, JournalQuery *query, const char *migration, GError **error)
+write_reservation (QmigJournal *self, JournalSync sync, JournalQuery *query, const char *migration, GError **error)
 {
   int changes;
 
-  if (!journal_write (self, JOURNAL_DURABLE, query, &changes, error))
+  if (!journal_write (self, sync, query, &changes, error))
     return FALSE;
   if (changes > 0)
     return TRUE;
@@ -65,7 +65,7 @@ qmig_journal_reservation_launched (QmigJournal *self,
   journal_bind_text (query, 1, migration);
   journal_bind_int (query, 2, pid);
   journal_bind_int (query, 3, start_time);
-  return write_reservation (self, query, migration, error);
+  return write_reservation (self, JOURNAL_DURABLE, query, migration, error);
 }
 
 gboolean
@@ -77,7 +77,7 @@ qmig_journal_reservation_held (QmigJournal *self, const char *migration, GError 
     return FALSE;
 
   journal_bind_text (query, 1, migration);
-  return write_reservation (self, query, migration, error);
+  return write_reservation (self, JOURNAL_UNSYNCED, query, migration, error);
 }
 
 gboolean

@@ -190,9 +190,9 @@ run_on_migration (QmigJournal *self, JournalQuery *query, const char *id, GError
 }
 
 static gboolean
-write_migration (QmigJournal *self, JournalQuery *query, const char *id, GError **error)
+write_migration (QmigJournal *self, JournalSync sync, JournalQuery *query, const char *id, GError **error)
 {
-  return journal_start (self, JOURNAL_DURABLE, error) &&
+  return journal_start (self, sync, error) &&
          journal_finish (self, run_on_migration (self, query, id, error), error);
 }
 
@@ -208,11 +208,11 @@ qmig_journal_set_plan (QmigJournal *self, const char *id, const QmigPlan *plan, 
 
   journal_bind_text (query, 1, id);
   journal_bind_text (query, 3, plan->destination);
-  return write_migration (self, query, id, error);
+  return write_migration (self, JOURNAL_DURABLE, query, id, error);
 }
 
 gboolean
-qmig_journal_begin (QmigJournal *self, const char *id, const char *step, gboolean one_way, GError **error)
+qmig_journal_begin (QmigJournal *self, const char *id, const char *step, QmigBegin begin, GError **error)
 {
   g_autoptr(JournalQuery) query
       = journal_query (self, "UPDATE migration SET step = ?2, commit_intent = commit_intent OR ?3"
@@ -223,8 +223,8 @@ qmig_journal_begin (QmigJournal *self, const char *id, const char *step, gboolea
 
   journal_bind_text (query, 1, id);
   journal_bind_text (query, 2, step);
-  journal_bind_int (query, 3, one_way);
-  return write_migration (self, query, id, error);
+  journal_bind_int (query, 3, begin == QMIG_BEGIN_INTENT);
+  return write_migration (self, begin == QMIG_BEGIN_AT_GATE ? JOURNAL_UNSYNCED : JOURNAL_DURABLE, query, id, error);
 }
 
 /* -- the end ---------------------------------------------------------------- */
@@ -243,7 +243,7 @@ write_result (QmigJournal *self, const char *id, const QmigResult *result, GErro
   journal_bind_int (query, 2, g_get_real_time ());
   journal_bind_text (query, 3, qmig_outcome_names[result->outcome]);
   journal_bind_text (query, 5, result->destination_name);
-  return write_migration (self, query, id, error);
+  return write_migration (self, JOURNAL_DURABLE, query, id, error);
 }
 
 gboolean

@@ -68,9 +68,17 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (QmigJournalEntry, qmig_journal_entry_free)
 gboolean qmig_journal_create (QmigJournal *self, const QmigJournalEntry *entry, char **existing, GError **error);
 /* The following are refused for a migration that has ended, QMIG_EXIT_CONFLICT, unless it was left in attention. */
 gboolean qmig_journal_set_plan (QmigJournal *self, const char *id, const QmigPlan *plan, GError **error);
-/* Durable before the step acts.  The step before it is thereby done.  @one_way: this is the commit intent of promise 1,
- * on disk before `cont` is sent; from then on commit_intent is TRUE. */
-gboolean qmig_journal_begin (QmigJournal *self, const char *id, const char *step, gboolean one_way, GError **error);
+
+typedef enum
+{
+  QMIG_BEGIN_STEP,    /* on disk before the step acts */
+  QMIG_BEGIN_AT_GATE, /* the guest stands still, so this outlives the agent, but is not waited for: when the machine dies the
+                       * source dies too, and recovery decides from what the destination says alone */
+  QMIG_BEGIN_INTENT,  /* the commit intent of promise 1, on disk before `cont` is sent; commit_intent is TRUE from then on */
+} QmigBegin;
+
+/* Written before the step acts.  The step before it is thereby done. */
+gboolean qmig_journal_begin (QmigJournal *self, const char *id, const char *step, QmigBegin begin, GError **error);
 /* An ended migration that still wants attention may be settled later: time of end and result are replaced.
  * Of all but the newest 200 ended migrations the samples are then dropped, but for the last; other events stay. */
 gboolean qmig_journal_end (QmigJournal *self, const char *id, const QmigResult *result, GError **error);
@@ -119,6 +127,7 @@ gboolean qmig_journal_reserve (QmigJournal *self, const QmigIncomingSpec *spec, 
 /* QMIG_EXIT_NOT_FOUND without a reservation. */
 gboolean qmig_journal_reservation_launched (QmigJournal *self, const char *migration, gint64 pid, gint64 start_time,
                                             GError **error);
+/* Outlives the agent; when the machine dies there is nothing left to hold. */
 gboolean qmig_journal_reservation_held (QmigJournal *self, const char *migration, GError **error);
 /* May be repeated. */
 gboolean qmig_journal_reservation_end (QmigJournal *self, const char *migration, GError **error);

@@ -309,12 +309,20 @@ set_step (QmigMigration *self, const char *name)
   g_mutex_unlock (&self->lock);
 }
 
+static QmigBegin
+choose_begin (const QmigStep *step)
+{
+  if (step->one_way)
+    return QMIG_BEGIN_INTENT;
+  return step->stage == QMIG_STAGE_STOP_AND_COPY ? QMIG_BEGIN_AT_GATE : QMIG_BEGIN_STEP;
+}
+
 static gboolean
 begin_step (QmigMigration *self, const QmigStep *step, GError **error)
 {
   if (step->one_way && !self->point_of_no_return && !pass_point_of_no_return (self, error))
     return FALSE;
-  if (!qmig_journal_begin (self->journal, self->id, step->name, step->one_way, error))
+  if (!qmig_journal_begin (self->journal, self->id, step->name, choose_begin (step), error))
     return FALSE;
   self->entry->commit_intent |= step->one_way;
   set_step (self, step->name);
@@ -334,8 +342,7 @@ run_steps (QmigMigration *self, gsize first, gsize *failed, GError **error)
       if (!begin_step (self, step, error))
         return FALSE;
       qmig_fault_point ("before", step->name);
-      /* The switchover counts from the moment the guest stopped, and says so itself. */
-      if (step->stage != QMIG_STAGE_STOP_AND_COPY)
+      if (!step->in_blackout)
         qmig_migration_enter_stage (self, step->stage, 0);
       if (!step->run (self, wait, error))
         return FALSE;
@@ -364,7 +371,7 @@ begin_undo (QmigMigration *self, const char *name)
   g_autoptr(GError) error = NULL;
 
   set_step (self, name);
-  if (!qmig_journal_begin (self->journal, self->id, name, FALSE, &error))
+  if (!qmig_journal_begin (self->journal, self->id, name, QMIG_BEGIN_STEP, &error))
     qmig_migration_log (self, "%s is not in the journal: %s", name, error->message);
   qmig_fault_point ("before", name);
 }

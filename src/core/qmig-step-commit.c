@@ -38,6 +38,17 @@ source_was_continued (QmigMigration *self, QmpWait *wait)
   return self->source != NULL && !qmig_sides_source_is_gone (self) && self->source->run_state != QMP_RUN_STATE_POSTMIGRATE;
 }
 
+static QmigIncoming *
+start_destination (QmigMigration *self, QmpWait *wait, GError **error)
+{
+  gint64 begun_us = g_get_monotonic_time ();
+  QmigIncoming *incoming = self->entry->plan->was_running ? qmig_host_commit (self->host, self->id, wait, error)
+                                                          : qmig_host_accept (self->host, self->id, wait, error);
+
+  qmig_migration_enter_stage (self, QMIG_STAGE_COMMITMENT, begun_us);
+  return incoming;
+}
+
 gboolean
 qmig_step_commit (QmigMigration *self, QmpWait *wait, GError **error)
 {
@@ -50,9 +61,7 @@ qmig_step_commit (QmigMigration *self, QmpWait *wait, GError **error)
   while (TRUE)
     {
       g_autoptr(GError) cause = NULL;
-      g_autoptr(QmigIncoming) incoming = self->entry->plan->was_running
-                                         ? qmig_host_commit (self->host, self->id, wait, &cause)
-                                         : qmig_host_accept (self->host, self->id, wait, &cause);
+      g_autoptr(QmigIncoming) incoming = start_destination (self, wait, &cause);
 
       if (incoming != NULL)
         {

@@ -8,6 +8,14 @@
 
 /* -- stage 3: switchover ------------------------------------------------------ */
 
+static void
+begin_stop_and_copy (QmigMigration *self)
+{
+  gint64 stopped_for_us = self->source != NULL && self->source->stopped_us > 0 ? g_get_real_time () - self->source->stopped_us : 0;
+
+  qmig_migration_enter_stage (self, QMIG_STAGE_STOP_AND_COPY, g_get_monotonic_time () - MAX (stopped_for_us, 0));
+}
+
 /* With nothing left to copy QEMU stops the guest here even when held: it waits, paused, for the word. */
 static gboolean
 wait_at_gate (QmigMigration *self, QmpWait *wait, GError **error)
@@ -18,6 +26,7 @@ wait_at_gate (QmigMigration *self, QmpWait *wait, GError **error)
   if (!qmig_migration_is_hold_wanted (self))
     return TRUE;
 
+  begin_stop_and_copy (self);
   as_long_as_it_takes = qmp_wait_new (qmp_wait_get_cancellable (wait), "the word to go", -1);
   qmig_migration_set_holding (self, TRUE);
   qmig_migration_log (self, "nothing is left to copy: the guest waits, stopped, at the gate");
@@ -96,23 +105,17 @@ switchover_is_over (QmigMigration *self, gboolean *over, QmpWait *wait, GError *
   return TRUE;
 }
 
-static void
-begin_stop_and_copy (QmigMigration *self)
-{
-  gint64 stopped_for_us = self->source != NULL && self->source->stopped_us > 0 ? g_get_real_time () - self->source->stopped_us : 0;
-
-  qmig_migration_enter_stage (self, QMIG_STAGE_STOP_AND_COPY, g_get_monotonic_time () - MAX (stopped_for_us, 0));
-}
-
 gboolean
 qmig_step_switchover (QmigMigration *self, QmpWait *wait, GError **error)
 {
   g_autoptr(QmpWait) device = NULL;
+  gboolean through = TRUE;
   gboolean over = FALSE;
 
+  if (!qmig_sides_source_is_gone (self) && self->source->status == QMP_MIGRATION_STATUS_PRE_SWITCHOVER)
+    through = wait_at_gate (self, wait, error) && pass_gate (self, qmp_wait_get_cancellable (wait), error);
   begin_stop_and_copy (self);
-  if (!qmig_sides_source_is_gone (self) && self->source->status == QMP_MIGRATION_STATUS_PRE_SWITCHOVER &&
-      !(wait_at_gate (self, wait, error) && pass_gate (self, qmp_wait_get_cancellable (wait), error)))
+  if (!through)
     return FALSE;
 
   device = qmp_wait_new (qmp_wait_get_cancellable (wait), "the switchover", MAX (qmig_limits.device_ms, 3 * self->knobs->downtime_ms));

@@ -18,6 +18,7 @@ typedef struct
   gboolean (*undo) (QmigMigration *self, QmpWait *wait, GError **error); /* (nullable) */
   int seconds;        /* for run; negative: as long as it takes */
   gboolean one_way;   /* its begin is the commit intent; the user's cancel no longer counts */
+  gboolean in_blackout; /* the guest stands still: run tells its stage itself, once that keeps nobody waiting */
 } QmigStep;
 
 extern const QmigStep qmig_steps[];

@@ -63,6 +63,8 @@ serve (gpointer user_data)
       g_ptr_array_add (self->requests, request);
       if (self->answers[i].answer != NULL)
         send_all (socket, self->answers[i].answer);
+      if (self->answers[i].drop_next)
+        g_free (read_request (socket, self->stop));
       if (self->answers[i].keep_open)
         g_ptr_array_add (self->open, g_steal_pointer (&socket));
       else

@@ -9,6 +9,7 @@ typedef struct
 {
   const char *answer; /* sent when the request has come, or NULL for nothing */
   gboolean keep_open; /* afterwards the connection stays open in silence */
+  gboolean drop_next; /* afterwards a second request over the same connection is dropped with it, unanswered */
 } ScriptedAnswer;
 
 typedef struct

@@ -189,6 +189,27 @@ test_cancelled (void)
   g_assert_error (error, G_IO_ERROR, G_IO_ERROR_CANCELLED);
 }
 
+/* Whether the agent acted on what it did not answer is not to be guessed: it is said to the caller, and never sent twice. */
+static void
+test_lost_is_not_repeated (void)
+{
+  static const ScriptedAnswer answers[]
+      = { { HEAD ("200 OK", "application/json") "Content-Length: 2\r\n\r\n{}", .drop_next = TRUE },
+          { JSON_HEAD ("200 OK") "{}" } };
+  g_autoptr(ScriptedAgent) agent = scripted_agent_start (answers, G_N_ELEMENTS (answers));
+  g_autoptr(GError) error = NULL;
+  g_autoptr(QmigClient) client = qmig_client_new (agent->uri, &error);
+  g_autoptr(JsonObject) first = qmig_client_call (client, "POST", "/v1/a", NULL, CALL_MS, NULL, NULL, &error);
+  g_autoptr(JsonObject) second = NULL;
+
+  g_assert_no_error (error);
+  second = qmig_client_call (client, "POST", "/v1/b", NULL, CALL_MS, NULL, NULL, &error);
+  g_assert_null (second);
+  g_assert_error (error, QMIG_ERROR, QMIG_EXIT_UNREACHABLE);
+  scripted_agent_stop (agent);
+  g_assert_cmpuint (agent->requests->len, ==, 1);
+}
+
 static void
 test_uris (void)
 {
@@ -235,6 +256,7 @@ main (int argc, char **argv)
   g_test_add_func ("/client/call/timeout", test_timeout);
   g_test_add_func ("/client/call/nobody", test_nobody);
   g_test_add_func ("/client/call/cancelled", test_cancelled);
+  g_test_add_func ("/client/call/lost-is-not-repeated", test_lost_is_not_repeated);
   g_test_add_func ("/client/uris", test_uris);
   g_test_add_func ("/client/paths", test_paths);
   return g_test_run ();

@@ -495,7 +495,7 @@ fixture_begin_dead (Fixture *f, const char *step, gboolean intent)
   g_assert_true (qmig_journal_create (journal, entry, &existing, &error));
   if (!g_str_equal (step, "check"))
     g_assert_true (qmig_journal_set_plan (journal, entry->id, plan, &error));
-  g_assert_true (qmig_journal_begin (journal, entry->id, step, intent, &error));
+  g_assert_true (qmig_journal_begin (journal, entry->id, step, intent ? QMIG_BEGIN_INTENT : QMIG_BEGIN_STEP, &error));
   g_assert_no_error (error);
 }
 

@@ -143,7 +143,7 @@ fill_specimen (Fixture *f)
   fixture_end (f, "m-doubt", QMIG_OUTCOME_ATTENTION);
   fixture_create (f, "m-open", 3);
   g_assert_true (qmig_journal_set_plan (f->journal, "m-open", plan, &error));
-  g_assert_true (qmig_journal_begin (f->journal, "m-open", "commit", TRUE, &error));
+  g_assert_true (qmig_journal_begin (f->journal, "m-open", "commit", QMIG_BEGIN_INTENT, &error));
   g_assert_true (qmig_journal_reserve (f->journal, spec, &error));
   g_assert_true (qmig_journal_reservation_launched (f->journal, "m-incoming", 4711, 888000, &error));
   g_assert_true (qmig_journal_reservation_held (f->journal, "m-incoming", &error));
@@ -204,7 +204,7 @@ test_specimen (Fixture *f, gconstpointer data)
   assert_specimen_migrations (f->journal);
   assert_specimen_host (f->journal);
   /* And it goes on from there. */
-  g_assert_true (qmig_journal_begin (f->journal, "m-open", "release", TRUE, &error));
+  g_assert_true (qmig_journal_begin (f->journal, "m-open", "release", QMIG_BEGIN_INTENT, &error));
   fixture_end (f, "m-open", QMIG_OUTCOME_COMPLETED);
 }
 
@@ -263,7 +263,7 @@ read_everything (Fixture *f)
       g_autoptr(GPtrArray) vms = qmig_journal_list_vms (journal, &errors[5]);
       g_autoptr(QmigJournalEntry) entry = qmig_journal_load (journal, "m-3", &errors[6]);
 
-      qmig_journal_begin (journal, "m-3", "check", FALSE, &errors[7]);
+      qmig_journal_begin (journal, "m-3", "check", QMIG_BEGIN_STEP, &errors[7]);
     }
 
   for (gsize i = 0; i < G_N_ELEMENTS (errors); i++)

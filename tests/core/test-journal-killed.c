@@ -56,7 +56,7 @@ write_until_killed (Fixture *f, int fd, Promise now)
       fixture_add_event (f->journal, "m-1", n, "sample", "{\"stage\": \"pre-copy\"}");
       now.event = n;
       give (fd, now);
-      if (!qmig_journal_begin (f->journal, "m-1", step, FALSE, NULL))
+      if (!qmig_journal_begin (f->journal, "m-1", step, QMIG_BEGIN_STEP, NULL))
         _exit (1);
       now.step = n;
       give (fd, now);
@@ -174,7 +174,7 @@ test_copied_midway (Fixture *f, gconstpointer data)
 
   fixture_open (f);
   fixture_create (f, "m-1", 1);
-  g_assert_true (qmig_journal_begin (f->journal, "m-1", "commit", TRUE, &error));
+  g_assert_true (qmig_journal_begin (f->journal, "m-1", "commit", QMIG_BEGIN_INTENT, &error));
   fixture_add_event (f->journal, "m-1", 1, "log", "{}");
 
   g_assert_cmpint (sqlite3_open (f->path, &other), ==, SQLITE_OK);
@@ -233,12 +233,12 @@ check_full_disk (Fixture *f, void (*make_room) (Fixture *f))
 
   fixture_open (f);
   fixture_create (f, "m-1", 1);
-  g_assert_true (qmig_journal_begin (f->journal, "m-1", "precopy", FALSE, &error));
+  g_assert_true (qmig_journal_begin (f->journal, "m-1", "precopy", QMIG_BEGIN_STEP, &error));
   acknowledged = fill_up (f, "disk full");
   g_assert_cmpint (acknowledged, >, 10);
 
   make_room (f);
-  g_assert_true (qmig_journal_begin (f->journal, "m-1", "switchover", FALSE, &error));
+  g_assert_true (qmig_journal_begin (f->journal, "m-1", "switchover", QMIG_BEGIN_STEP, &error));
   g_assert_no_error (error);
   fixture_open (f);
   entry = qmig_journal_load (f->journal, "m-1", &error);
@@ -372,7 +372,7 @@ write_migration (gpointer data)
       g_autofree char *step = g_strdup_printf ("step-%d", i);
 
       fixture_add_event (mine.journal, id, i, "sample", "{\"stage\": \"pre-copy\"}");
-      g_assert_true (qmig_journal_begin (mine.journal, id, step, FALSE, &error));
+      g_assert_true (qmig_journal_begin (mine.journal, id, step, QMIG_BEGIN_STEP, &error));
       g_assert_no_error (error);
     }
   if (writer->number % 2 == 0)
@@ -427,13 +427,13 @@ test_locked (Fixture *f, gconstpointer data)
 
   entry = qmig_journal_load (f->journal, "m-1", &error);
   g_assert_no_error (error);
-  g_assert_false (qmig_journal_begin (f->journal, "m-1", "check", FALSE, &error));
+  g_assert_false (qmig_journal_begin (f->journal, "m-1", "check", QMIG_BEGIN_STEP, &error));
   g_assert_error (error, QMIG_ERROR, QMIG_EXIT_ERROR);
   g_assert_nonnull (strstr (error->message, "locked"));
   g_clear_error (&error);
 
   sqlite3_close (other);
-  g_assert_true (qmig_journal_begin (f->journal, "m-1", "check", FALSE, &error));
+  g_assert_true (qmig_journal_begin (f->journal, "m-1", "check", QMIG_BEGIN_STEP, &error));
   g_assert_no_error (error);
 }
 

@@ -64,7 +64,7 @@ has_plan (QmigJournal *journal)
 static gboolean
 act_begin (Fixture *f, GError **error)
 {
-  return qmig_journal_begin (f->journal, "m-1", "switchover", FALSE, error);
+  return qmig_journal_begin (f->journal, "m-1", "switchover", QMIG_BEGIN_STEP, error);
 }
 
 static gboolean
@@ -76,9 +76,15 @@ has_begun (QmigJournal *journal)
 }
 
 static gboolean
+act_gate (Fixture *f, GError **error)
+{
+  return qmig_journal_begin (f->journal, "m-1", "switchover", QMIG_BEGIN_AT_GATE, error);
+}
+
+static gboolean
 act_intent (Fixture *f, GError **error)
 {
-  return qmig_journal_begin (f->journal, "m-1", "commit", TRUE, error);
+  return qmig_journal_begin (f->journal, "m-1", "commit", QMIG_BEGIN_INTENT, error);
 }
 
 static gboolean
@@ -218,11 +224,12 @@ static const struct
   { "create", act_create, has_created, 1, FALSE },
   { "set-plan", act_plan, has_plan, 1, FALSE },
   { "begin", act_begin, has_begun, 1, FALSE },
+  { "begin-at-gate", act_gate, has_begun, 0, FALSE },
   { "commit-intent", act_intent, has_intent, 1, FALSE },
   { "end", act_end, has_ended, 1, TRUE },
   { "reserve", act_reserve, has_reserved, 1, FALSE },
   { "launched", act_launched, has_launched, 1, FALSE },
-  { "held", act_held, has_held, 1, FALSE },
+  { "held", act_held, has_held, 0, FALSE },
   { "release", act_release, has_released, 1, TRUE },
   { "add-vm", act_add_vm, has_two_vms, 1, FALSE },
   { "remove-vm", act_remove_vm, has_no_vm, 1, FALSE },
@@ -241,7 +248,7 @@ prepare (Fixture *f)
   fixture_add_event (f->journal, "m-1", 1, "log", "{}");
   g_assert_true (qmig_journal_reserve (f->journal, spec, &error));
   g_assert_true (qmig_journal_add_vm (f->journal, "web01", "/run/web01.qmp", 1, &error));
-  g_assert_true (qmig_journal_begin (f->journal, "m-1", "check", FALSE, &error));
+  g_assert_true (qmig_journal_begin (f->journal, "m-1", "check", QMIG_BEGIN_STEP, &error));
   g_assert_no_error (error);
 }
 
@@ -336,7 +343,7 @@ test_disk_full (Fixture *f, gconstpointer data)
       g_assert_nonnull (strstr (error->message, f->path));
       g_assert_nonnull (strstr (error->message, "disk full"));
       /* The connection serves on. */
-      g_assert_true (qmig_journal_begin (f->journal, "m-1", "check", FALSE, &later));
+      g_assert_true (qmig_journal_begin (f->journal, "m-1", "check", QMIG_BEGIN_STEP, &later));
       g_assert_no_error (later);
     }
 

@@ -186,13 +186,13 @@ test_steps (Fixture *f, gconstpointer data)
   fixture_open (f);
   fixture_create (f, "m-1", 1);
   fixture_create (f, "m-2", 2);
-  g_assert_true (qmig_journal_begin (f->journal, "m-1", "check", FALSE, &error));
+  g_assert_true (qmig_journal_begin (f->journal, "m-1", "check", QMIG_BEGIN_STEP, &error));
   assert_step (f, "m-1", "check", FALSE);
   g_assert_true (qmig_journal_set_plan (f->journal, "m-1", plan, &error));
-  g_assert_true (qmig_journal_begin (f->journal, "m-1", "commit", TRUE, &error));
+  g_assert_true (qmig_journal_begin (f->journal, "m-1", "commit", QMIG_BEGIN_INTENT, &error));
   assert_step (f, "m-1", "commit", TRUE);
   /* The intent is never taken back. */
-  g_assert_true (qmig_journal_begin (f->journal, "m-1", "release", FALSE, &error));
+  g_assert_true (qmig_journal_begin (f->journal, "m-1", "release", QMIG_BEGIN_STEP, &error));
   g_assert_no_error (error);
 
   fixture_open (f);
@@ -214,13 +214,13 @@ act_set_plan (QmigJournal *journal, const char *id, GError **error)
 static gboolean
 act_begin (QmigJournal *journal, const char *id, GError **error)
 {
-  return qmig_journal_begin (journal, id, "precopy", FALSE, error);
+  return qmig_journal_begin (journal, id, "precopy", QMIG_BEGIN_STEP, error);
 }
 
 static gboolean
 act_begin_one_way (QmigJournal *journal, const char *id, GError **error)
 {
-  return qmig_journal_begin (journal, id, "commit", TRUE, error);
+  return qmig_journal_begin (journal, id, "commit", QMIG_BEGIN_INTENT, error);
 }
 
 static gboolean
@@ -332,7 +332,7 @@ test_too_large (Fixture *f, gconstpointer data)
   g_assert_error (error, QMIG_ERROR, QMIG_EXIT_ERROR);
   g_assert_nonnull (strstr (error->message, "too large"));
   g_clear_error (&error);
-  g_assert_true (qmig_journal_begin (f->journal, "m-1", "check", FALSE, &error));
+  g_assert_true (qmig_journal_begin (f->journal, "m-1", "check", QMIG_BEGIN_STEP, &error));
 }
 
 /* -- history -------------------------------------------------------------------- */
@@ -388,7 +388,7 @@ test_info (Fixture *f, gconstpointer data)
 
   fixture_open (f);
   fixture_create (f, "m-1", 42);
-  g_assert_true (qmig_journal_begin (f->journal, "m-1", "switchover", FALSE, &error));
+  g_assert_true (qmig_journal_begin (f->journal, "m-1", "switchover", QMIG_BEGIN_STEP, &error));
   fixture_add_event (f->journal, "m-1", 1, "stage", "{\"stage\": \"pre-copy\"}");
   fixture_add_event (f->journal, "m-1", 2, "sample", "{\"stage\": \"pre-copy\", \"remaining_bytes\": 99}");
   fixture_add_event (f->journal, "m-1", 3, "sample", "{\"stage\": \"pre-copy\", \"remaining_bytes\": 11}");
@@ -446,7 +446,7 @@ test_stage_without_event (Fixture *f, gconstpointer data)
     {
       g_autoptr(QmigMigrationInfo) info = NULL;
 
-      g_assert_true (qmig_journal_begin (f->journal, "m-1", cases[i].step, FALSE, NULL));
+      g_assert_true (qmig_journal_begin (f->journal, "m-1", cases[i].step, QMIG_BEGIN_STEP, NULL));
       info = qmig_journal_info (f->journal, "m-1", NULL);
       g_assert_cmpint (info->stage, ==, cases[i].stage);
     }

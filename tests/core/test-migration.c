@@ -530,7 +530,7 @@ static const Case cases[] = {
   { "switchover/cancelled", NULL, "after-switchover", cancel, QMIG_OUTCOME_CANCELLED, QMIG_EXIT_CANCELLED, QMIG_LOCATION_SOURCE,
     AT_GATE " " CONTINUED, "changed my mind", "running", QMIG_INCOMING_GONE },
   { "switchover/journal", NULL, "after-precopy", break_disk, QMIG_OUTCOME_ROLLED_BACK, QMIG_EXIT_ROLLED_BACK, QMIG_LOCATION_SOURCE,
-    BEGUN " migrate migrate_cancel " UNTUNED, "journal", "running", QMIG_INCOMING_GONE },
+    AT_GATE " " CONTINUED, "journal", "running", QMIG_INCOMING_GONE },
 
   /* commit: only a certain refusal leads back */
   { "commit/refused", commit_locked, NULL, NULL, QMIG_OUTCOME_ROLLED_BACK, QMIG_EXIT_ROLLED_BACK, QMIG_LOCATION_SOURCE,
