@@ -5,6 +5,7 @@
 #include "cli-suggest.h"
 #include "cmd.h"
 #include "demo-report.h"
+#include "pki-values.h"
 
 #include <string.h>
 
@@ -141,6 +142,25 @@ static const CliOption agent_run_options[] = {
 
 static const CliOption agent_stop_options[] = {
   { "force", 0, CLI_FLAG, NULL, "also while migrations run; the next agent goes on with them" },
+  { NULL },
+};
+
+static const CliOption pki_init_options[] = {
+  { "name", 0, CLI_TEXT, "NAME", "whose authority it is (default: the machine's name)" },
+  { NULL },
+};
+
+static const CliOption pki_issue_options[] = {
+  { "address", 0, CLI_TEXTS, "ADDRESS", "a host name or IP address that the host is called by; repeat for more" },
+  { "days", 0, CLI_COUNT, "N", "how long it is valid (default: 730)" },
+  { "own", 0, CLI_FLAG, NULL, "for this very host: put it where the agent looks for it" },
+  { NULL },
+};
+
+static const CliOption pki_trust_options[] = {
+  { "role", 0, CLI_CHOICE, "viewer|operator|admin", "what it may do: look, also migrate, or everything" },
+  { "fingerprint", 0, CLI_TEXT, "F", "SHA-256 of its client certificate" },
+  { "cert", 0, CLI_TEXT, "FILE", "its client certificate" },
   { NULL },
 };
 
@@ -281,6 +301,43 @@ const CliVerb cli_verbs[] = {
     "qmig agent stop", "Refused with exit status 12 while migrations run.",
     agent_stop_options, cmd_agent_stop, NULL, CLI_NEEDS_NOTHING },
 
+  { "pki", "init", "", "make an authority that issues certificates",
+    "qmig pki init --name alpha",
+    "On one host; its directory is $QMIG_PKI_DIR (default: pki beside the config file). Whoever has ca-key.pem can let\n"
+    "anybody in, so keep it there.",
+    pki_init_options, cmd_pki_init, &certificate_line_type, CLI_NEEDS_NOTHING },
+  { "pki", "issue", "NAME", "issue certificates to a host or a person",
+    "qmig pki issue alpha --own --address alpha.example.org --address 10.0.0.1\n"
+    "qmig pki issue beta --address 10.0.0.2 && qmig pki export beta /tmp/beta\n"
+    "qmig pki issue anna --days 90",
+    "A host has --address and gets one certificate to be called and one to call; a person calls only. Issued again, they\n"
+    "are new certificates for the same keys.",
+    pki_issue_options, cmd_pki_issue, &certificate_line_type, CLI_NEEDS_NOTHING },
+  { "pki", "list", "", "list the certificates that were issued here",
+    "qmig pki list\n"
+    "qmig pki list -o json | jq -r '.items[]|select(.status!=\"valid\").name'", NULL,
+    NULL, cmd_pki_list, &certificate_line_type, CLI_NEEDS_NOTHING },
+  { "pki", "revoke", "NAME", "make all certificates of NAME void, and trust it no more",
+    "qmig pki revoke anna",
+    "Counts on this host from the next connection on, on other hosts once they have the new ca-crl.pem. Cannot be taken\n"
+    "back, so it is asked about or needs --yes.",
+    NULL, cmd_pki_revoke, NULL, CLI_NEEDS_NOTHING },
+  { "pki", "export", "NAME DIR", "copy the certificates and keys of NAME to a new directory",
+    "qmig pki export beta /tmp/beta", "The directory holds private keys: carry it over ssh, and remove it.",
+    NULL, cmd_pki_export, NULL, CLI_NEEDS_NOTHING },
+  { "pki", "trust", "NAME", "let a client talk to the agent of this host",
+    "qmig pki trust beta --role operator\n"
+    "qmig pki trust anna --role viewer --cert anna/client-cert.pem",
+    "Without --fingerprint or --cert, the certificate is the one that was issued here last to NAME. Agents need the role\n"
+    "operator with each other.",
+    pki_trust_options, cmd_pki_trust, NULL, CLI_NEEDS_NOTHING },
+  { "pki", "untrust", "NAME", "let a client talk to the agent no more; NAME may be a fingerprint",
+    "qmig pki untrust anna", NULL,
+    NULL, cmd_pki_untrust, NULL, CLI_NEEDS_NOTHING },
+  { "pki", "peers", "", "list the clients that may talk to the agent of this host",
+    "qmig pki peers", NULL,
+    NULL, cmd_pki_peers, &peer_line_type, CLI_NEEDS_NOTHING },
+
   { NULL, "schema", "[NAME]", "print the JSON Schema of an output; without NAME, what there is",
     "qmig schema qmig.result/1", NULL,
     NULL, cmd_schema, NULL, CLI_NEEDS_NOTHING },
@@ -297,7 +354,7 @@ const CliVerb cli_verbs[] = {
 
 /* clang-format on */
 
-const char *const cli_groups[] = { "vm", "migration", "host", "agent", NULL };
+const char *const cli_groups[] = { "vm", "migration", "host", "agent", "pki", NULL };
 
 const char *
 cli_group_help (const char *group)
@@ -307,6 +364,7 @@ cli_group_help (const char *group)
     "migrations, present and past",
     "hosts that are known by name",
     "the agent of a host",
+    "certificates, and who may talk to the agent",
   };
 
   for (gsize i = 0; cli_groups[i] != NULL; i++)

@@ -40,6 +40,15 @@ int cmd_agent_run (Cli *cli, GError **error);
 int cmd_agent_status (Cli *cli, GError **error);
 int cmd_agent_stop (Cli *cli, GError **error);
 
+int cmd_pki_init (Cli *cli, GError **error);
+int cmd_pki_issue (Cli *cli, GError **error);
+int cmd_pki_list (Cli *cli, GError **error);
+int cmd_pki_revoke (Cli *cli, GError **error);
+int cmd_pki_export (Cli *cli, GError **error);
+int cmd_pki_trust (Cli *cli, GError **error);
+int cmd_pki_untrust (Cli *cli, GError **error);
+int cmd_pki_peers (Cli *cli, GError **error);
+
 int cmd_demo (Cli *cli, GError **error);
 int cmd_doctor (Cli *cli, GError **error);
 int cmd_schema (Cli *cli, GError **error);
