@@ -111,9 +111,15 @@ fingerprint_of_file (const char *path, GError **error)
 {
   g_autofree char *pem = NULL;
   g_autoptr(QmigCertificate) certificate = NULL;
+  g_autoptr(GError) cause = NULL;
 
-  if (!g_file_get_contents (path, &pem, NULL, error))
-    return NULL;
+  if (!g_file_get_contents (path, &pem, NULL, &cause))
+    {
+      g_set_error (error, QMIG_ERROR,
+                   g_error_matches (cause, G_FILE_ERROR, G_FILE_ERROR_NOENT) ? QMIG_EXIT_NOT_FOUND : QMIG_EXIT_ERROR,
+                   "cannot read the certificate '%s': %s", path, cause->message);
+      return NULL;
+    }
   certificate = qmig_certificate_read (pem, error);
   if (certificate == NULL || certificate->for_client)
     return certificate != NULL ? g_strdup (certificate->fingerprint) : NULL;

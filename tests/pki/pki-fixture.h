@@ -34,7 +34,7 @@ char *pki_fingerprint (const char *pem);
 #define assert_refused(error, exit_code, part)                                                                              \
   G_STMT_START                                                                                                              \
   {                                                                                                                         \
-    g_assert_error (error, QMIG_ERROR, exit_code);                                                                          \
+    g_assert_error (error, QMIG_ERROR, (int) (exit_code));                                                                  \
     if (strstr (error->message, part) == NULL)                                                                              \
       g_error ("'%s' is not in: %s", part, error->message);                                                                 \
     g_clear_error (&error);                                                                                                 \
