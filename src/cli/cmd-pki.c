@@ -124,8 +124,8 @@ fingerprint_of_file (const char *path, GError **error)
   if (certificate == NULL || certificate->for_client)
     return certificate != NULL ? g_strdup (certificate->fingerprint) : NULL;
 
-  g_set_error (error, QMIG_ERROR, QMIG_EXIT_USAGE, "cannot trust the certificate '%s' as a client: it is not for clients",
-               path);
+  g_set_error (error, QMIG_ERROR, QMIG_EXIT_USAGE,
+               "cannot trust the certificate '%s' as a client: it is not for clients", path);
   return NULL;
 }
 

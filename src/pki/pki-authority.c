@@ -126,7 +126,8 @@ qmig_pki_init (const char *dir, const char *name, GError **error)
     return FALSE;
   if (pki_exists (dir, PKI_CA_CERT))
     {
-      g_set_error (error, QMIG_ERROR, QMIG_EXIT_CONFLICT, "cannot make an authority in '%s': there is one already", dir);
+      g_set_error (error, QMIG_ERROR, QMIG_EXIT_CONFLICT, "cannot make an authority in '%s': there is one already",
+                   dir);
       return FALSE;
     }
 

@@ -143,7 +143,7 @@ pki_load_crl (const char *dir, gnutls_x509_crt_t ca, gnutls_x509_crl_t *crl, GEr
 {
   g_autofree char *pem = NULL;
 
-  /* Where certificates are issued there is always a list: one that is missing was lost, and with it what was revoked. */
+  /* Where certificates are issued there is always a list: a missing one was lost, and with it what was revoked. */
   if (!pki_exists (dir, PKI_CA_CRL) && !pki_exists (dir, PKI_CA_KEY))
     {
       *crl = NULL;

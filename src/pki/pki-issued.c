@@ -36,7 +36,11 @@ issue_one (const char *ca_dir,
 }
 
 gboolean
-qmig_pki_issue (const char *ca_dir, const char *name, const char *const *addresses, int days, gboolean own,
+qmig_pki_issue (const char *ca_dir,
+                const char *name,
+                const char *const *addresses,
+                int days,
+                gboolean own,
                 GError **error)
 {
   gboolean is_host = addresses != NULL && addresses[0] != NULL;
@@ -225,8 +229,8 @@ qmig_pki_revoke (const char *ca_dir, const char *name, GError **error)
   all_fingerprints = g_strv_builder_end (fingerprints);
   if (all_fingerprints[0] == NULL)
     {
-      g_set_error (error, QMIG_ERROR, QMIG_EXIT_NOT_FOUND, "cannot revoke '%s': no certificate of that name was issued here",
-                   name);
+      g_set_error (error, QMIG_ERROR, QMIG_EXIT_NOT_FOUND,
+                   "cannot revoke '%s': no certificate of that name was issued here", name);
       return FALSE;
     }
   if ((new_serials[0] != NULL && !write_crl (ca_dir, (const char *const *) new_serials, error))
@@ -274,8 +278,8 @@ copy_all (const char *ca_dir, const char *name, const char *to, GError **error)
 
   if (!has_key)
     g_set_error (error, QMIG_ERROR, QMIG_EXIT_NOT_FOUND,
-                 "there is no key of '%s' in '%s': either no certificate was issued for it, or its key was made elsewhere, "
-                 "or removed when it was revoked",
+                 "there is no key of '%s' in '%s': either no certificate was issued for it, or its key was made "
+                 "elsewhere, or removed when it was revoked",
                  name, from);
   return has_key;
 }

@@ -144,7 +144,8 @@ qmig_pki_judge_client (const char *dir, const char *pem, GError **error)
         return g_ptr_array_steal_index (peers, i);
     }
   refuse (&this, error,
-          "is not known here (fingerprint %s): `qmig pki trust %s --role operator --fingerprint %s` on this host lets it in",
+          "is not known here (fingerprint %s): `qmig pki trust %s --role operator --fingerprint %s` on this host lets "
+          "it in",
           this.certificate->fingerprint, this.certificate->name, this.certificate->fingerprint);
   return NULL;
 }

@@ -73,7 +73,10 @@ char *pki_format_time (gint64 when);
 #define PKI_BACKDATE_S (24 * 60 * 60)
 
 /* The PEM of a list that revokes what @old (nullable) does and the @serials (hex).  (transfer full) */
-char *pki_make_crl (gnutls_x509_crl_t old, gnutls_x509_crt_t ca, gnutls_x509_privkey_t ca_key, const char *const *serials,
+char *pki_make_crl (gnutls_x509_crl_t old,
+                    gnutls_x509_crt_t ca,
+                    gnutls_x509_privkey_t ca_key,
+                    const char *const *serials,
                     GError **error);
 /* Refused where @ca has not signed it. */
 gboolean pki_parse_crl (const char *pem, gnutls_x509_crt_t ca, gnutls_x509_crl_t *crl, GError **error);
@@ -86,7 +89,7 @@ gboolean pki_crl_is_as_new (gnutls_x509_crl_t crl, gnutls_x509_crl_t other);
 
 /* -- what was issued ------------------------------------------------------------- */
 
-/* The files of all certificates that are known in @dir, relative to it: its own, then those in issued/.  (transfer full) */
+/* The files of all certificates known in @dir, relative to it: its own, then those in issued/.  (transfer full) */
 char **pki_list_files (const char *dir);
 
 /* -- peers --------------------------------------------------------------------------- */

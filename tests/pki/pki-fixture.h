@@ -30,13 +30,13 @@ char *pki_fingerprint (const char *pem);
 
 #define ADD_PKI_TEST(path, function) g_test_add (path, Pki, NULL, pki_set_up, function, pki_tear_down)
 
-/* @error is @code, and its text has @part. */
-#define assert_refused(error, exit_code, part)                                                                              \
-  G_STMT_START                                                                                                              \
-  {                                                                                                                         \
-    g_assert_error (error, QMIG_ERROR, (int) (exit_code));                                                                  \
-    if (strstr (error->message, part) == NULL)                                                                              \
-      g_error ("'%s' is not in: %s", part, error->message);                                                                 \
-    g_clear_error (&error);                                                                                                 \
-  }                                                                                                                         \
+/* @error is @exit_code, and its text has @part. */
+#define assert_refused(error, exit_code, part)                                                                          \
+  G_STMT_START                                                                                                          \
+  {                                                                                                                     \
+    g_assert_error (error, QMIG_ERROR, (int) (exit_code));                                                              \
+    if (strstr (error->message, part) == NULL)                                                                          \
+      g_error ("'%s' is not in: %s", part, error->message);                                                             \
+    g_clear_error (&error);                                                                                             \
+  }                                                                                                                     \
   G_STMT_END

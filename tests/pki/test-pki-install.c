@@ -22,7 +22,8 @@ static char *
 sign (Pki *f, const char *request_pem, QmigPkiUse use, const char *name)
 {
   g_autoptr(GError) error = NULL;
-  char *pem = qmig_pki_sign (f->dir, request_pem, use, name, use == QMIG_PKI_SERVER ? beta_addresses : NULL, 30, &error);
+  const char *const *addresses = use == QMIG_PKI_SERVER ? beta_addresses : NULL;
+  char *pem = qmig_pki_sign (f->dir, request_pem, use, name, addresses, 30, &error);
 
   g_assert_no_error (error);
   return pem;
@@ -118,7 +119,7 @@ test_does_not_fit (Pki *f, gconstpointer data)
   assert_not_installed (here, other_ca, NULL, NULL, "belongs to another authority already");
 }
 
-/* The list of revoked certificates comes behind that of the authority; an old one must not undo a newer one. */
+/* The list of revoked certificates comes behind the authority; an old one must not undo a newer one. */
 static void
 test_crl (Pki *f, gconstpointer data)
 {

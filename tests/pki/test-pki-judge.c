@@ -65,7 +65,8 @@ test_client (Pki *f, gconstpointer data)
   pki_issue (f, "eve", NULL);
   pem = pki_issued (f, "eve", "client-cert.pem");
   fingerprint = pki_fingerprint (pem);
-  cure = g_strdup_printf ("the certificate of 'eve' is not known here (fingerprint %s): `qmig pki trust eve", fingerprint);
+  cure = g_strdup_printf ("the certificate of 'eve' is not known here (fingerprint %s): `qmig pki trust eve",
+                          fingerprint);
   assert_client_refused (f, pem, QMIG_EXIT_DENIED, cure);
 
   trust (f, pem, "eva", QMIG_ROLE_VIEWER);
@@ -213,7 +214,8 @@ test_server_name (Pki *f, gconstpointer data)
   assert_server (f, pem, "10.0.0.2", NULL);
   assert_server (f, pem, "fd00:0::2", fingerprint);
   assert_server_refused (f, pem, "gamma", NULL,
-                         "the certificate of 'beta' is for beta, beta.example.org, 10.0.0.2, fd00::2 and not for 'gamma'");
+                         "the certificate of 'beta' is for beta, beta.example.org, 10.0.0.2, fd00::2 and not for "
+                         "'gamma'");
   assert_server_refused (f, pem, "10.0.0.20", NULL, "and not for '10.0.0.20'");
   assert_server_refused (f, pem, "example.org", NULL, "--address example.org");
   assert_server_refused (f, pem, "", NULL, "and not for ''");

@@ -39,8 +39,9 @@ list_text (Pki *f)
   for (guint i = 0; i < list->len; i++)
     {
       const QmigIssued *issued = g_ptr_array_index (list, i);
-      g_autofree char *record = g_strdup_printf ("issued/%s/%s.pem", issued->certificate->name, issued->certificate->serial);
-      g_autofree char *short_record = g_strdup_printf ("%s/…", issued->certificate->name);
+      const QmigCertificate *certificate = issued->certificate;
+      g_autofree char *record = g_strdup_printf ("issued/%s/%s.pem", certificate->name, certificate->serial);
+      g_autofree char *short_record = g_strdup_printf ("%s/…", certificate->name);
       gboolean is_record = g_str_equal (record, issued->file);
 
       g_string_append_printf (text, "%s%s%s", i > 0 ? " " : "", is_record ? short_record : issued->file,
