@@ -131,6 +131,8 @@ test_interrupted (Pki *f, gconstpointer data)
       const struct rlimit no_core = { 0, 0 };
       const struct rlimit few_bytes = { 100, 100 };
 
+      /* Made for this process, which will not come to its end. */
+      g_rmdir (f->root);
       setrlimit (RLIMIT_CORE, &no_core);
       setrlimit (RLIMIT_FSIZE, &few_bytes);
       set_peer (g_getenv ("QMIG_TEST_PKI"), F2, "beta", QMIG_ROLE_OPERATOR);
