@@ -147,9 +147,12 @@ JsonObject *agent_get_host (AgentRequest *request, GError **error);
 JsonObject *agent_list_hosts (AgentRequest *request, GError **error);
 JsonObject *agent_add_host (AgentRequest *request, GError **error);
 JsonObject *agent_remove_host (AgentRequest *request, GError **error);
+JsonObject *agent_get_probe (AgentRequest *request, GError **error);
 JsonObject *agent_test_host (AgentRequest *request, GError **error);
 JsonObject *agent_get_doctor (AgentRequest *request, GError **error);
 JsonObject *agent_post_facts (AgentRequest *request, GError **error);
+JsonObject *agent_post_enroll_offer (AgentRequest *request, GError **error);
+JsonObject *agent_post_enroll_accept (AgentRequest *request, GError **error);
 JsonObject *agent_post_stop (AgentRequest *request, GError **error);
 
 JsonObject *agent_list_vms (AgentRequest *request, GError **error);
@@ -171,6 +174,9 @@ char *agent_find_migration (Agent *agent, QmigJournal *journal, const char *what
 
 /* A journal of the calling thread. */
 QmigJournal *agent_open_journal (Agent *agent, GError **error);
+
+/* The URI of a host of the config file; "local" and our own name lead to our own socket.  (transfer full) */
+char *agent_host_resolve (Agent *agent, const char *name_or_uri, GError **error);
 
 /* qmig_env's open_host. */
 QmigHost *agent_open_host (const QmigEnv *env, const char *uri, GError **error);

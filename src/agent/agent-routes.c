@@ -12,7 +12,10 @@
 static const AgentRoute routes[] = {
   /* method, path, need, blocks, handler, or the one that answers later, urgent */
   { "GET", "/v1/host", READ, FALSE, agent_get_host },
+  { "GET", "/v1/probe", READ, TRUE, agent_get_probe },
   { "GET", "/v1/doctor", READ, TRUE, agent_get_doctor },
+  { "POST", "/v1/enroll/offer", CHANGE, TRUE, agent_post_enroll_offer },
+  { "POST", "/v1/enroll/accept", CHANGE, TRUE, agent_post_enroll_accept },
   { "POST", "/v1/agent/stop", CHANGE, FALSE, agent_post_stop },
 
   { "GET", "/v1/hosts", READ, TRUE, agent_list_hosts },

@@ -2,6 +2,7 @@
 #include "agent.h"
 
 #include <signal.h>
+#include <stdio.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -10,9 +11,43 @@
 
 #include "agent-log.h"
 #include "agent-private.h"
+#include "client-dirs.h"
 #include "client.h"
+#include "pki.h"
 #include "qmig-host-local.h"
 #include "qmp-client.h"
+
+/* Where destinations listen: what libvirt and Debian's firewall recipes take as well. */
+#define PORT_FIRST 49152
+#define PORT_LAST 49215
+
+/* "49152-49215" or one port; what cannot be read is said, and the default taken. */
+static void
+read_ports (QmigEnv *env)
+{
+  g_autofree char *text = qmig_client_get_agent_setting ("migration-ports");
+  unsigned first = PORT_FIRST, last = PORT_LAST;
+  int n = text != NULL ? sscanf (text, "%5u-%5u", &first, &last) : 2;
+
+  if (n < 1 || first < 1 || first > 65535 || (n == 2 && (last < first || last > 65535)))
+    {
+      g_warning ("[agent] migration-ports=%s is no range of ports; taking %d-%d", text, PORT_FIRST, PORT_LAST);
+      first = PORT_FIRST;
+      last = PORT_LAST;
+    }
+  env->migration_port = first;
+  env->migration_port_last = n == 1 ? first : last;
+}
+
+static void
+read_config (QmigEnv *env)
+{
+  g_autofree char *config = qmig_client_default_config_path ();
+
+  env->pki_dir = qmig_pki_default_dir (config);
+  env->migration_address = qmig_client_get_agent_setting ("migration-address");
+  read_ports (env);
+}
 
 static Agent *
 agent_new (const char *name, const char *runtime_dir, const char *state_dir)
@@ -26,6 +61,7 @@ agent_new (const char *name, const char *runtime_dir, const char *state_dir)
   agent->env.host_name = g_strdup (name != NULL ? name : g_get_host_name ());
   agent->env.runtime_dir = g_canonicalize_filename (runtime_dir, NULL);
   agent->env.state_dir = g_canonicalize_filename (state_dir, NULL);
+  read_config (&agent->env);
   agent->env.open_host = agent_open_host;
   agent->env.open_host_data = agent;
   agent->socket_path = g_build_filename (agent->env.runtime_dir, "agent.sock", NULL);
@@ -58,6 +94,8 @@ agent_free (Agent *agent)
   close_lock (agent->runtime_lock);
   close_lock (agent->state_lock);
   g_free (agent->socket_path);
+  g_free (agent->env.migration_address);
+  g_free (agent->env.pki_dir);
   g_free (agent->env.host_name);
   g_free (agent->env.runtime_dir);
   g_free (agent->env.state_dir);

@@ -29,6 +29,12 @@ const CliOption cli_global_options[] = {
   { NULL },
 };
 
+static const CliOption enroll_options[] = {
+  { "address", 0, CLI_TEXT, "ADDRESS", "where this host reaches the other one (default: the host in SSH-URI)" },
+  { "own-address", 0, CLI_TEXT, "ADDRESS", "where the other one reaches this host (default: as the system routes)" },
+  { NULL },
+};
+
 static const CliOption vm_list_options[] = {
   { "all", 0, CLI_FLAG, NULL, "the VMs of all known hosts; a host that does not answer is one line with its problem" },
   { "no-ask", 0, CLI_FLAG, NULL, "do not ask QEMU for its state: faster, and leaves monitors alone" },
@@ -50,9 +56,10 @@ static const CliOption vm_stop_options[] = {
   { "downtime", 0, CLI_TIME, "T", "how long the VM may stand still (QEMU's downtime-limit)" },                               \
   { "bandwidth", 0, CLI_RATE, "RATE", "how fast memory may be sent: 1GiB/s, 10Gbit/s or max" },                              \
   { "deadline", 0, CLI_TIME, "T", "cancel when this long after the start the VM has not moved" },                            \
-  { "transport", 0, CLI_CHOICE, "unix|tcp", "how the two QEMUs talk (default: unix on one machine, otherwise tcp)" },        \
-  { "listen", 0, CLI_TEXT, "ADDRESS", "address the destination listens on (tcp)" },                                          \
-  { "port", 0, CLI_PORTS, "N|A-B", "port or range of ports it may take (default: any free one)" },                           \
+  { "transport", 0, CLI_CHOICE, "unix|tls|ssh|tcp",                                                                        \
+    "how the two QEMUs talk (default: unix on one machine, tls between enrolled hosts, ssh where it leads there)" },         \
+  { "listen", 0, CLI_TEXT, "ADDRESS", "address the destination listens on (tls, tcp)" },                                       \
+  { "port", 0, CLI_PORTS, "N|A-B", "port or range of ports it may take (default: as its host says)" },                           \
   { "qemu", 0, CLI_TEXT, "PATH", "QEMU of the destination (default: the path of the source's)" },                            \
   { "target-arg", 0, CLI_TEXTS, "ARG", "append to the destination's command line; may be repeated" },                        \
   { "new-name", 0, CLI_TEXT, "NAME", "name of the VM on the destination" }
@@ -265,8 +272,16 @@ const CliVerb cli_verbs[] = {
   { "host", "remove", "HOST", "forget a host",
     "qmig host remove beta", NULL,
     NULL, cmd_host_remove, NULL, CLI_NEEDS_AGENT },
-  { "host", "test", "HOST", "try to reach a host",
-    "qmig host test beta", "Exit status 9 where it does not answer.",
+  { "host", "enroll", "NAME [SSH-URI]", "set up certificates and trust between this host and another, over ssh",
+    "qmig host enroll beta\n"
+    "qmig host enroll beta ssh://root@10.0.0.2 --address 192.168.7.2",
+    "Needs a login by ssh to the other host and qmig on it. The first enrolment makes this host the authority; keys stay\n"
+    "where they are made. Afterwards both agents listen for each other (port 7647), and moves between them are encrypted.",
+    enroll_options, cmd_host_enroll, NULL, CLI_NEEDS_AGENT },
+  { "host", "test", "HOST", "try the way to a host, and say what is wrong with it",
+    "qmig host test beta",
+    "Reachability, versions, clocks, certificates and their dates, what a move there would be encrypted with, and bandwidth; each\n"
+    "with its cure where it is bad. Exit status 9 where it does not answer.",
     NULL, cmd_host_test, &qmig_host_entry_type, CLI_NEEDS_AGENT },
 
   { "agent", "run", "", "serve as the agent of this host until stopped",

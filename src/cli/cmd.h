@@ -20,6 +20,7 @@ int cmd_host_show (Cli *cli, GError **error);
 int cmd_host_add (Cli *cli, GError **error);
 int cmd_host_remove (Cli *cli, GError **error);
 int cmd_host_test (Cli *cli, GError **error);
+int cmd_host_enroll (Cli *cli, GError **error);
 
 int cmd_check (Cli *cli, GError **error);
 int cmd_migrate (Cli *cli, GError **error);

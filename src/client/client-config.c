@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* The hosts of the config file: [host NAME] uri=… */
+/* The config file: [agent], and the hosts: [host NAME] uri=… */
 
 #include "client.h"
 
@@ -8,6 +8,7 @@
 
 #include "client-dirs.h"
 
+#define AGENT_GROUP "agent"
 #define GROUP_PREFIX "host "
 #define NAME_MAX_BYTES 64
 
@@ -41,6 +42,29 @@ save_config (GKeyFile *file, GError **error)
 
   g_set_error (error, QMIG_ERROR, QMIG_EXIT_ERROR, "cannot write config file '%s': %s", path, cause->message);
   return FALSE;
+}
+
+char *
+qmig_client_get_agent_setting (const char *key)
+{
+  g_autoptr(GError) unreadable = NULL;
+  g_autoptr(GKeyFile) file = load_config (&unreadable);
+
+  if (file != NULL)
+    return g_key_file_get_string (file, AGENT_GROUP, key, NULL);
+  g_warning ("%s", unreadable->message);
+  return NULL;
+}
+
+gboolean
+qmig_client_set_agent_setting (const char *key, const char *value, GError **error)
+{
+  g_autoptr(GKeyFile) file = load_config (error);
+
+  if (file == NULL)
+    return FALSE;
+  g_key_file_set_string (file, AGENT_GROUP, key, value);
+  return save_config (file, error);
 }
 
 static char **

@@ -12,6 +12,10 @@ G_BEGIN_DECLS
 /* Makes @dir with mode 0700 where there is none; refuses (QMIG_EXIT_DENIED) one that others own or may write. */
 gboolean qmig_client_make_private_dir (const char *dir, GError **error);
 
+/* What [agent] says under @key; NULL where it says nothing.  (transfer full) (nullable) */
+char *qmig_client_get_agent_setting (const char *key);
+gboolean qmig_client_set_agent_setting (const char *key, const char *value, GError **error);
+
 /* Hosts of the config file, in its order, name and uri filled in: GPtrArray of QmigHostEntry.  Empty where there is no file. */
 GPtrArray *qmig_client_list_hosts (GError **error);
 
