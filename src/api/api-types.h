@@ -71,7 +71,8 @@ API_DECLARE_VALUE (QmigHostInfo, qmig_host_info)
 typedef struct
 {
   char *name;
-  char *uri;          /* local, unix:PATH */
+  char *uri;          /* local, unix:PATH, ssh://[USER@]HOST[:PORT] */
+  char **labels;      /* (nullable) */
   gboolean reachable; /* as of this answer */
   char *problem;      /* why not */
   QmigHostInfo *info; /* (nullable) when reachable */
@@ -404,6 +405,7 @@ typedef struct
 {
   char *name;
   char *uri;
+  char **labels; /* (nullable) */
 } QmigHostRequest;
 API_DECLARE_VALUE (QmigHostRequest, qmig_host_request)
 
