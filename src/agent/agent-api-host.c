@@ -160,7 +160,7 @@ agent_add_host (AgentRequest *request, GError **error)
     return NULL;
 
   g_mutex_lock (&config_lock);
-  added = qmig_client_add_host (body->name, body->uri, error);
+  added = qmig_client_add_host (body->name, body->uri, body->labels, error);
   g_mutex_unlock (&config_lock);
   if (!added)
     return NULL;
@@ -168,6 +168,7 @@ agent_add_host (AgentRequest *request, GError **error)
   entry = qmig_host_entry_new ();
   entry->name = g_strdup (body->name);
   entry->uri = g_strdup (body->uri);
+  entry->labels = g_strdupv (body->labels);
   look_at (request->agent, entry);
   request->status = SOUP_STATUS_CREATED;
   return qmig_host_entry_to_object (entry);

@@ -32,7 +32,7 @@ know_peer (const QmigEnrollGrant *grant, GError **error)
 {
   g_autoptr(GError) cause = NULL;
 
-  if (grant->peer_uri == NULL || qmig_client_add_host (grant->peer_name, grant->peer_uri, &cause)
+  if (grant->peer_uri == NULL || qmig_client_add_host (grant->peer_name, grant->peer_uri, NULL, &cause)
       || g_error_matches (cause, QMIG_ERROR, QMIG_EXIT_CONFLICT))
     return TRUE;
   g_propagate_error (error, g_steal_pointer (&cause));

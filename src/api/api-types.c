@@ -114,6 +114,7 @@ TYPE (QmigEnrollGrant, qmig_enroll_grant, "qmig.enroll-grant/1");
 static const ApiField qmig_host_entry_fields[] = {
   STRING (QmigHostEntry, name, "name the agent knows the host by"),
   STRING (QmigHostEntry, uri, "how it is reached: local, unix:PATH, ssh://…, https://…"),
+  STRV (QmigHostEntry, labels, "labels it has in the config file"),
   BOOL (QmigHostEntry, reachable, "it answered just now"),
   STRING (QmigHostEntry, problem, "why it did not"),
   OBJECT (QmigHostEntry, info, QmigHostInfo, qmig_host_info, "what it says of itself, when reachable"),
@@ -387,7 +388,8 @@ TYPE (QmigAction, qmig_action, "qmig.action/1");
 
 static const ApiField qmig_host_request_fields[] = {
   REQUIRED_STRING (QmigHostRequest, name, "name to know the host by"),
-  REQUIRED_STRING (QmigHostRequest, uri, "how it is reached: local, unix:PATH"),
+  REQUIRED_STRING (QmigHostRequest, uri, "how it is reached: local, unix:PATH, ssh://[USER@]HOST[:PORT]"),
+  STRV (QmigHostRequest, labels, "labels to give it"),
 };
 TYPE (QmigHostRequest, qmig_host_request, "qmig.host-request/1");
 

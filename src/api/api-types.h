@@ -102,6 +102,7 @@ typedef struct
 {
   char *name;
   char *uri;          /* local, unix:PATH, ssh://…, https://… */
+  char **labels;      /* (nullable) */
   gboolean reachable; /* as of this answer */
   char *problem;      /* why not */
   QmigHostInfo *info; /* (nullable) when reachable */
@@ -441,6 +442,7 @@ typedef struct
 {
   char *name;
   char *uri;
+  char **labels; /* (nullable) */
 } QmigHostRequest;
 API_DECLARE_VALUE (QmigHostRequest, qmig_host_request)
 

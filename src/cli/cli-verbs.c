@@ -11,7 +11,7 @@
 /* clang-format off: tables, one option or verb a block */
 
 const CliOption cli_global_options[] = {
-  { "host", 'H', CLI_TEXT, "NAME|URI", "the agent to talk to: a configured host, local, or unix:PATH (default: $QMIG_HOST or local)" },
+  { "host", 'H', CLI_TEXT, "NAME|URI", "the agent to talk to: a configured host, local, unix:PATH, or ssh://HOST (default: $QMIG_HOST or local)" },
   { "output", 'o', CLI_CHOICE, CLI_FORMATS, "what stdout gets (default: table)" },
   { "fields", 0, CLI_TEXT, "A,B.C", "only these members, by the names of -o json" },
   { "no-headers", 0, CLI_FLAG, NULL, "tables and tsv without their first line" },
@@ -151,6 +151,16 @@ static const CliOption agent_stop_options[] = {
   { NULL },
 };
 
+static const CliOption dial_stdio_options[] = {
+  { "migration", 0, CLI_TEXT, "ID", "the stream of this incoming migration instead of the agent" },
+  { NULL },
+};
+
+static const CliOption host_add_options[] = {
+  { "label", 0, CLI_TEXTS, "LABEL", "a label to give it; may be repeated" },
+  { NULL },
+};
+
 static const CliOption demo_options[] = {
   { "ram", 0, CLI_SIZE, "SIZE", "memory of the guest (default: 256M)" },
   { "working-set", 0, CLI_SIZE, "SIZE", "how much of it the guest uses (default: 64M)" },
@@ -267,8 +277,12 @@ const CliVerb cli_verbs[] = {
     "qmig host show beta", NULL,
     NULL, cmd_host_show, &qmig_host_info_type, CLI_NEEDS_NOTHING },
   { "host", "add", "NAME URI", "make a host known by name",
-    "qmig host add beta unix:/run/user/1000/beta/agent.sock", NULL,
-    NULL, cmd_host_add, &qmig_host_entry_type, CLI_NEEDS_AGENT },
+    "qmig host add beta ssh://ops@beta --label rack1\n"
+    "qmig host add gamma unix:/run/user/1000/gamma/agent.sock",
+    "By ssh it is the user's own ssh with its config and keys, which has to get in without being asked for anything; the\n"
+    "environment variable QMIG_SSH replaces the word ssh, as in QMIG_SSH='ssh -i key'. qmig is looked for in the PATH there;\n"
+    "qmig = PATH in the [host NAME] group of the config file names another one.",
+    host_add_options, cmd_host_add, &qmig_host_entry_type, CLI_NEEDS_AGENT },
   { "host", "remove", "HOST", "forget a host",
     "qmig host remove beta", NULL,
     NULL, cmd_host_remove, NULL, CLI_NEEDS_AGENT },
@@ -295,6 +309,9 @@ const CliVerb cli_verbs[] = {
   { "agent", "stop", "", "stop the agent; VMs run on",
     "qmig agent stop", "Refused with exit status 12 while migrations run.",
     agent_stop_options, cmd_agent_stop, NULL, CLI_NEEDS_NOTHING },
+  { "agent", "dial-stdio", "", "connect stdin and stdout with the agent; what ssh runs on the far host",
+    "ssh beta qmig agent dial-stdio", "Starts the agent of this user where none runs.",
+    dial_stdio_options, cmd_agent_dial_stdio, NULL, CLI_NEEDS_NOTHING },
 
   { NULL, "schema", "[NAME]", "print the JSON Schema of an output; without NAME, what there is",
     "qmig schema qmig.result/1", NULL,

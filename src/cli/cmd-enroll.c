@@ -233,8 +233,7 @@ know (Enroll *self, GError **error)
 {
   g_autofree char *uri = make_uri (self->address);
 
-  (void) !qmig_client_remove_host (self->name, NULL);
-  return qmig_client_add_host (self->name, uri, error);
+  return qmig_client_set_host_uri (self->name, uri, error);
 }
 
 static gboolean

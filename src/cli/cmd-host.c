@@ -6,6 +6,7 @@
 static const CliColumn columns[] = {
   { "name", "name", CLI_SHOW_TEXT, FALSE },
   { "uri", "uri", CLI_SHOW_TEXT, FALSE },
+  { "labels", "labels", CLI_SHOW_TEXT, FALSE },
   { "reachable", "reachable", CLI_SHOW_BOOL, FALSE },
   { "version", "info.version", CLI_SHOW_TEXT, FALSE },
   { "memory free", "info.memory_available_bytes", CLI_SHOW_BYTES, FALSE },
@@ -89,6 +90,7 @@ cmd_host_add (Cli *cli, GError **error)
 
   request->name = g_strdup (cli_arg (cli, 0));
   request->uri = g_strdup (cli_arg (cli, 1));
+  request->labels = cli_options_texts (cli->options, "label");
   answer = cli_call (cli, "POST", "/v1/hosts", qmig_host_request_to_object (request), error);
   if (answer == NULL)
     return QMIG_EXIT_ERROR;

@@ -289,6 +289,27 @@ follow_once (Follow *follow, GError **error)
   return follow_stream (follow, stream, error);
 }
 
+/* FALSE where ssh says why it broke, and trying again changes nothing. */
+static gboolean
+follow_settle (Follow *follow, GError **error)
+{
+  ClientTunnel *tunnel = follow->client->tunnel;
+  const GError *problem;
+
+  if (tunnel == NULL)
+    return TRUE;
+
+  follow_begin (follow, follow->limits->silence_ms);
+  client_tunnel_settle_async (tunnel, follow->stop, follow_finished, follow);
+  follow_await (follow);
+  problem = client_tunnel_get_problem (tunnel);
+  if (problem == NULL || problem->code == QMIG_EXIT_UNREACHABLE)
+    return TRUE;
+
+  g_propagate_error (error, client_unreachable (follow->client, problem));
+  return FALSE;
+}
+
 static gboolean
 follow_run (Follow *follow, GError **error)
 {
@@ -301,6 +322,8 @@ follow_run (Follow *follow, GError **error)
 
       if (end != FOLLOW_AGAIN)
         return end == FOLLOW_OVER;
+      if (!follow_settle (follow, error))
+        return FALSE;
       if (g_cancellable_set_error_if_cancelled (follow->cancellable, error))
         return FALSE;
 

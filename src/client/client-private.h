@@ -5,6 +5,7 @@
 
 #include <libsoup/soup.h>
 
+#include "client-tunnel.h"
 #include "client.h"
 
 G_BEGIN_DECLS
@@ -21,6 +22,7 @@ struct _QmigClient
   GObject parent_instance;
   char *uri;
   char *socket_path;
+  ClientTunnel *tunnel; /* (nullable): what is behind socket_path, for ssh:// */
   GMainContext *context; /* of the thread that made the client */
   SoupSession *session;
 };
@@ -39,7 +41,7 @@ JsonObject *client_read_answer (QmigClient    *self,
                                 QmigProblem  **problem,
                                 GError       **error);
 
-/* @cause as QMIG_EXIT_UNREACHABLE that names the agent. */
+/* @cause, or rather what the tunnel says, as QMIG_EXIT_UNREACHABLE (or the tunnel's code) that names the agent. */
 GError *client_unreachable (QmigClient *self, const GError *cause);
 
 typedef struct

@@ -16,6 +16,7 @@ qmig_client_finalize (GObject *object)
   QmigClient *self = QMIG_CLIENT (object);
 
   g_clear_object (&self->session);
+  g_clear_pointer (&self->tunnel, client_tunnel_free);
   g_clear_pointer (&self->context, g_main_context_unref);
   g_free (self->socket_path);
   g_free (self->uri);
@@ -49,17 +50,29 @@ socket_path_of_uri (const char *uri, GError **error)
     return g_strdup (path);
 
   g_set_error (error, QMIG_ERROR, QMIG_EXIT_USAGE,
-               "cannot use '%s' as the address of an agent: expected 'local' or 'unix:' and an absolute path", uri);
+               "cannot use '%s' as the address of an agent: expected 'local', 'unix:' and an absolute path, or "
+               "ssh://[USER@]HOST[:PORT]",
+               uri);
   return NULL;
 }
 
 QmigClient *
 qmig_client_new (const char *uri, GError **error)
 {
-  g_autofree char *path = socket_path_of_uri (uri, error);
+  g_autoptr(ClientTunnel) tunnel = NULL;
+  g_autofree char *path = NULL;
   g_autoptr(GSocketAddress) address = NULL;
   QmigClient *self;
 
+  if (g_str_has_prefix (uri, "ssh:"))
+    {
+      tunnel = client_tunnel_new (uri, NULL, error);
+      path = tunnel != NULL ? g_strdup (client_tunnel_get_path (tunnel)) : NULL;
+    }
+  else
+    {
+      path = socket_path_of_uri (uri, error);
+    }
   if (path == NULL)
     return NULL;
 
@@ -75,6 +88,7 @@ qmig_client_new (const char *uri, GError **error)
   self = g_object_new (QMIG_TYPE_CLIENT, NULL);
   self->uri = g_strdup (uri);
   self->socket_path = g_steal_pointer (&path);
+  self->tunnel = g_steal_pointer (&tunnel);
   self->context = g_main_context_ref_thread_default ();
   address = g_unix_socket_address_new (self->socket_path);
   /* The default of two connections would let one event stream and one long poll block every other call. */
@@ -237,7 +251,11 @@ client_read_answer (QmigClient *self,
 GError *
 client_unreachable (QmigClient *self, const GError *cause)
 {
-  return g_error_new (QMIG_ERROR, QMIG_EXIT_UNREACHABLE, "cannot reach the agent at %s: %s", self->uri, cause->message);
+  const GError *problem = self->tunnel != NULL ? client_tunnel_get_problem (self->tunnel) : NULL;
+
+  return g_error_new (QMIG_ERROR, problem != NULL ? problem->code : QMIG_EXIT_UNREACHABLE,
+                      "cannot reach the agent at %s: %s", self->uri,
+                      problem != NULL ? problem->message : cause->message);
 }
 
 /* -- one call -------------------------------------------------------------- */
@@ -255,6 +273,7 @@ typedef struct
   GInputStream *stream;
   GByteArray *answer;
   QmigProblem *problem;
+  GError *cause; /* of a failure whose reason ssh has still to say */
 } Call;
 
 static void
@@ -274,6 +293,7 @@ call_free (Call *call)
   g_clear_object (&call->stream);
   g_clear_pointer (&call->answer, g_byte_array_unref);
   g_clear_pointer (&call->problem, qmig_problem_free);
+  g_clear_error (&call->cause);
   g_free (call->what);
   g_free (call);
 }
@@ -317,7 +337,7 @@ call_arm (Call *call, QmigClient *self, GCancellable *cancellable)
 }
 
 static void
-call_fail (GTask *task, GError *cause)
+call_give_up (GTask *task)
 {
   QmigClient *self = g_task_get_source_object (task);
   Call *call = g_task_get_task_data (task);
@@ -329,13 +349,32 @@ call_fail (GTask *task, GError *cause)
     g_task_return_new_error (task, QMIG_ERROR, QMIG_EXIT_TIMEOUT,
                              "%s on the agent at %s: no answer within %" G_GINT64_FORMAT " ms", call->what, self->uri,
                              call->timeout_ms);
-  else if (cause->domain == QMIG_ERROR)
-    g_task_return_error (task, g_error_copy (cause));
+  else if (call->cause->domain == QMIG_ERROR)
+    g_task_return_error (task, g_steal_pointer (&call->cause));
   else
-    g_task_return_error (task, client_unreachable (self, cause));
+    g_task_return_error (task, client_unreachable (self, call->cause));
 
-  g_error_free (cause);
   g_object_unref (task);
+}
+
+static void
+call_settled (GObject *source, GAsyncResult *result, gpointer user_data)
+{
+  call_give_up (user_data);
+}
+
+static void
+call_fail (GTask *task, GError *cause)
+{
+  QmigClient *self = g_task_get_source_object (task);
+  Call *call = g_task_get_task_data (task);
+  gboolean ssh_knows = self->tunnel != NULL && cause->domain != QMIG_ERROR && !call->cancelled && !call->timed_out;
+
+  call->cause = cause;
+  if (ssh_knows)
+    client_tunnel_settle_async (self->tunnel, call->stop, call_settled, task);
+  else
+    call_give_up (task);
 }
 
 static void

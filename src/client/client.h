@@ -26,9 +26,10 @@ char *qmig_client_resolve_host (const char *name_or_uri, GError **error);
 
 /**
  * qmig_client_new:
- * @uri: "local" or "unix:PATH"
+ * @uri: "local", "unix:PATH" or "ssh://[USER@]HOST[:PORT]"
  *
- * Makes no connection yet.  @error: QMIG_EXIT_USAGE for a URI it cannot read.
+ * Makes no connection yet.  The way by ssh is that of client-tunnel.h; what ssh
+ * says decides over QMIG_EXIT_UNREACHABLE, or QMIG_EXIT_DENIED for keys.  @error: QMIG_EXIT_USAGE for a URI it cannot read.
  */
 QmigClient *qmig_client_new (const char *uri, GError **error);
 const char *qmig_client_get_uri (QmigClient *self);
