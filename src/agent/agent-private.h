@@ -28,6 +28,7 @@ struct _Agent
   GMainLoop *loop;
   QmigJournal *journal;     /* of the main context; other threads open their own */
   SoupServer *server;
+  GSocket *inherited;       /* (nullable): of the service manager, which keeps it when we end */
   guint n_workers;          /* threads of requests that block, and of reservations */
   guint n_blocking;         /* of these, the ones of requests … */
   GQueue waiting;           /* … and AgentRequests that wait for one of them to end */

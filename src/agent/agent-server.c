@@ -468,7 +468,7 @@ open_socket (Agent *agent, GError **error)
 gboolean
 agent_server_start (Agent *agent, GError **error)
 {
-  g_autoptr(GSocket) socket = open_socket (agent, error);
+  g_autoptr(GSocket) socket = agent->inherited != NULL ? g_object_ref (agent->inherited) : open_socket (agent, error);
 
   if (socket == NULL)
     return FALSE;
@@ -487,7 +487,8 @@ agent_server_stop (Agent *agent)
   if (agent->server == NULL)
     return;
 
-  g_unlink (agent->socket_path);
+  if (agent->inherited == NULL)
+    g_unlink (agent->socket_path);
   soup_server_disconnect (agent->server);
   g_clear_object (&agent->server);
 }

@@ -9,6 +9,7 @@
 #include <gio/gunixsocketaddress.h>
 #include <glib-unix.h>
 
+#include "agent-activation.h"
 #include "agent-log.h"
 #include "agent-private.h"
 #include "client-dirs.h"
@@ -86,6 +87,7 @@ static void
 agent_free (Agent *agent)
 {
   g_clear_pointer (&agent->journal, qmig_journal_close);
+  g_clear_object (&agent->inherited);
   g_ptr_array_unref (agent->streams);
   g_hash_table_unref (agent->migrations);
   g_hash_table_unref (agent->unwritten_results);
@@ -143,7 +145,7 @@ register_types (void)
 {
   const GType classes[] = { SOUP_TYPE_SESSION, SOUP_TYPE_MESSAGE, SOUP_TYPE_SERVER, G_TYPE_SOCKET_CLIENT, G_TYPE_SOCKET_LISTENER,
                             G_TYPE_SOCKET_CONNECTION, G_TYPE_INET_SOCKET_ADDRESS, G_TYPE_UNIX_SOCKET_ADDRESS, G_TYPE_CANCELLABLE,
-                            QMP_TYPE_CLIENT, QMIG_TYPE_CLIENT, QMIG_TYPE_HOST_LOCAL, QMIG_TYPE_MIGRATION };
+                            QMP_TYPE_CLIENT, G_TYPE_DBUS_CONNECTION, QMIG_TYPE_CLIENT, QMIG_TYPE_HOST_LOCAL, QMIG_TYPE_MIGRATION };
 
   for (gsize i = 0; i < G_N_ELEMENTS (classes); i++)
     g_type_class_ref (classes[i]);
@@ -152,6 +154,8 @@ register_types (void)
 static gboolean
 start (Agent *agent, GError **error)
 {
+  if (!agent_activation_take_socket (agent->socket_path, &agent->inherited, error))
+    return FALSE;
   register_types ();
   if (!agent_server_take_dirs (agent, error))
     return FALSE;
@@ -171,6 +175,7 @@ stop (Agent *agent)
   guint migrations = agent_migrations_count (agent);
   guint incomings = agent_incomings_count (agent);
 
+  agent_activation_notify ("STOPPING=1");
   agent_server_stop (agent);
   g_message ("agent '%s' ends", agent->env.host_name);
   if (migrations + incomings + agent->n_workers == 0)
@@ -198,7 +203,9 @@ qmig_agent_run (const char *name, const char *runtime_dir, const char *state_dir
 
   if (start (agent, &cause))
     {
-      g_message ("agent '%s' serves %s", agent->env.host_name, agent->socket_path);
+      g_message ("agent '%s' serves %s%s", agent->env.host_name, agent->socket_path,
+                 agent->inherited != NULL ? ", passed by the service manager" : "");
+      agent_activation_notify ("READY=1");
       g_main_loop_run (agent->loop);
       stop (agent);
     }
