@@ -2,7 +2,7 @@
 
 /* The hosts of the config file: [host NAME] uri=… */
 
-#include "client.h"
+#include "client-private.h"
 
 #include <string.h>
 
@@ -125,6 +125,28 @@ qmig_client_resolve_host (const char *name_or_uri, GError **error)
   else if (uri == NULL)
     set_unknown_host (file, name_or_uri, error);
   return g_steal_pointer (&uri);
+}
+
+gboolean
+client_find_pin (const char *uri, char **pin, GError **error)
+{
+  g_autoptr(GKeyFile) file = load_config (error);
+  g_auto(GStrv) names = NULL;
+
+  if (file == NULL)
+    return FALSE;
+
+  *pin = NULL;
+  names = list_names (file);
+  for (gsize i = 0; names[i] != NULL && *pin == NULL; i++)
+    {
+      g_autofree char *group = g_strconcat (GROUP_PREFIX, names[i], NULL);
+      g_autofree char *other = g_key_file_get_string (file, group, "uri", NULL);
+
+      if (g_strcmp0 (uri, other) == 0)
+        *pin = g_key_file_get_string (file, group, "fingerprint", NULL);
+    }
+  return TRUE;
 }
 
 GPtrArray *
