@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 
 #include "agent-host-remote.h"
+#include "agent-tls.h"
 #include "client-dirs.h"
 #include "client.h"
 #include "qmig-host-local.h"
@@ -21,6 +22,7 @@ host_info (Agent *agent, QmigJournal *journal)
   QmigHostInfo *info = qmig_env_host_info_from (&agent->env, journal);
 
   info->active_migrations = agent_migrations_count (agent);
+  info->listen = agent_tls_dup_uri (agent);
   return info;
 }
 

@@ -7,6 +7,7 @@
 
 #include "agent-private.h"
 
+#include "agent-tls.h"
 #include "client-dirs.h"
 #include "client.h"
 #include "pki.h"
@@ -51,4 +52,10 @@ agent_post_enroll_accept (AgentRequest *request, GError **error)
       || !qmig_client_set_agent_setting ("listen", grant->listen, error))
     return NULL;
   return json_object_new ();
+}
+
+JsonObject *
+agent_post_reload (AgentRequest *request, GError **error)
+{
+  return agent_tls_reload (request->agent, error) ? json_object_new () : NULL;
 }

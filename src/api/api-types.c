@@ -73,6 +73,7 @@ static const ApiField qmig_host_info_fields[] = {
   STRING (QmigHostInfo, boot_id, "boot id of the kernel; equal ids mean one machine"),
   INT (QmigHostInfo, pid, "process id of the agent"),
   INT (QmigHostInfo, uid, "user id of the agent"),
+  STRING (QmigHostInfo, listen, "where it serves https; null: nowhere"),
   STRING (QmigHostInfo, runtime_dir, "directory of sockets and run-time files"),
   STRING (QmigHostInfo, state_dir, "directory of the journal and the history"),
   BOOL (QmigHostInfo, kvm, "/dev/kvm can be opened; whether it serves a guest is tried"),
@@ -189,6 +190,7 @@ static const ApiField qmig_migrate_request_fields[] = {
   OBJECT (QmigMigrateRequest, expect, QmigExpect, qmig_expect, "bounds that decide between exit codes 0 and 8"),
   BOOL (QmigMigrateRequest, hold, "stay at the switch-over gate until released"),
   STRING (QmigMigrateRequest, reason, "why, for the history"),
+  STRING (QmigMigrateRequest, who, "who asks; filled in by the agent, whatever a caller says"),
   STRING (QmigMigrateRequest, idempotency_key, "a repeated request with this key does not start a second migration"),
 };
 TYPE (QmigMigrateRequest, qmig_migrate_request, "qmig.migrate-request/1");
@@ -351,6 +353,7 @@ static const ApiField qmig_migration_info_fields[] = {
   STRING (QmigMigrationInfo, started, "RFC 3339 UTC with microseconds"),
   STRING (QmigMigrationInfo, ended, "RFC 3339 UTC with microseconds"),
   STRING (QmigMigrationInfo, reason, "why, as given with the request"),
+  STRING (QmigMigrationInfo, who, "who started it: a uid of the source's host, or a certificate and its role"),
   INT (QmigMigrationInfo, source_pid, "process id of the source's QEMU"),
   INT (QmigMigrationInfo, destination_pid, "process id of the destination's QEMU"),
   INT (QmigMigrationInfo, last_seq, "seq of its last event"),
@@ -388,10 +391,21 @@ TYPE (QmigAction, qmig_action, "qmig.action/1");
 
 static const ApiField qmig_host_request_fields[] = {
   REQUIRED_STRING (QmigHostRequest, name, "name to know the host by"),
-  REQUIRED_STRING (QmigHostRequest, uri, "how it is reached: local, unix:PATH, ssh://[USER@]HOST[:PORT]"),
+  REQUIRED_STRING (QmigHostRequest, uri, "how it is reached: local, unix:PATH, ssh://…, https://…"),
   STRV (QmigHostRequest, labels, "labels to give it"),
 };
 TYPE (QmigHostRequest, qmig_host_request, "qmig.host-request/1");
+
+static const ApiField qmig_change_fields[] = {
+  INT (QmigChange, seq, "number of the change"),
+  STRING (QmigChange, time, "of the answer, RFC 3339 UTC with microseconds"),
+  STRING (QmigChange, who, "who asked: a uid of this host, or a certificate and its role"),
+  STRING (QmigChange, method, "method of the HTTP request"),
+  STRING (QmigChange, path, "path of the HTTP request"),
+  STRING (QmigChange, reason, "why, as given with the request"),
+  INT (QmigChange, status, "HTTP status of the answer"),
+};
+TYPE (QmigChange, qmig_change, "qmig.change/1");
 
 /* clang-format on */
 
@@ -419,5 +433,6 @@ const ApiType *const qmig_api_types[] = {
   &qmig_problem_type,
   &qmig_action_type,
   &qmig_host_request_type,
+  &qmig_change_type,
   NULL,
 };

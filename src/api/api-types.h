@@ -55,6 +55,7 @@ typedef struct
   char *boot_id;      /* equal boot ids: one machine */
   gint64 pid;         /* of the agent */
   gint64 uid;
+  char *listen;       /* "https://ADDRESS:PORT" (nullable) */
   char *runtime_dir;
   char *state_dir;
   gboolean kvm;       /* /dev/kvm can be opened; whether it serves a guest is tried, never assumed */
@@ -189,6 +190,7 @@ typedef struct
   QmigExpect *expect; /* (nullable) */
   gboolean hold;      /* stay at the switch-over gate until released */
   char *reason;
+  char *who;          /* the agent's own word, whatever the caller says */
   char *idempotency_key;
 } QmigMigrateRequest;
 API_DECLARE_VALUE (QmigMigrateRequest, qmig_migrate_request)
@@ -396,6 +398,7 @@ typedef struct
   char *started;           /* RFC 3339 UTC, microseconds */
   char *ended;
   char *reason;
+  char *who;               /* started it: "uid 1000", "certificate alpha (operator)" */
   gint64 source_pid;
   gint64 destination_pid;
   gint64 last_seq;         /* of its events */
@@ -445,6 +448,19 @@ typedef struct
   char **labels; /* (nullable) */
 } QmigHostRequest;
 API_DECLARE_VALUE (QmigHostRequest, qmig_host_request)
+
+/* One change that was asked for and let in: GET /v1/changes. */
+typedef struct
+{
+  gint64 seq;
+  char *time;     /* RFC 3339 UTC, microseconds: of the answer */
+  char *who;      /* as in QmigMigrationInfo */
+  char *method;
+  char *path;
+  char *reason;   /* (nullable) */
+  gint64 status;  /* HTTP status of the answer */
+} QmigChange;
+API_DECLARE_VALUE (QmigChange, qmig_change)
 
 /* Every type above; NULL-terminated. */
 extern const ApiType *const qmig_api_types[];

@@ -143,6 +143,7 @@ static const CliOption wait_options[] = {
 
 static const CliOption agent_run_options[] = {
   { "name", 0, CLI_TEXT, "NAME", "name of this host (default: the machine's)" },
+  { "listen", 0, CLI_TEXT, "ADDRESS[:PORT]", "serve https there too (default: listen= in [agent] of the config file; port 7647)" },
   { NULL },
 };
 

@@ -21,7 +21,8 @@ typedef struct
   char *dir;               /* our certificates */
   char *own_name;
   char *own_address;       /* where the other reaches us */
-  char *address;           /* where we reach the other */
+  char *address;           /* where we reach the other … */
+  char *numeric;           /* … as a number */
   QmigClient *far;
   QmigEnrollOffer *offer;
 } Enroll;
@@ -33,6 +34,7 @@ enroll_clear (Enroll *self)
   g_free (self->own_name);
   g_free (self->own_address);
   g_free (self->address);
+  g_free (self->numeric);
   g_clear_object (&self->far);
   g_clear_pointer (&self->offer, qmig_enroll_offer_free);
 }
@@ -55,23 +57,23 @@ make_uri (const char *address)
   return g_strconcat ("https://", place, NULL);
 }
 
-/* Which of our addresses the system would speak to @address from; nothing is sent. */
 static char *
-address_towards (const char *address, GError **error)
+number_of (GSocketAddress *address)
 {
-  g_autoptr(GSocketConnectable) there = g_network_address_new (address, PORT);
-  g_autoptr(GSocketAddressEnumerator) all = g_socket_connectable_enumerate (there);
-  g_autoptr(GSocketAddress) first = g_socket_address_enumerator_next (all, NULL, error);
-  g_autoptr(GSocket) socket = NULL;
+  return g_inet_address_to_string (g_inet_socket_address_get_address (G_INET_SOCKET_ADDRESS (address)));
+}
+
+/* Which of our addresses the system would speak to @there from; nothing is sent. */
+static char *
+address_towards (GSocketAddress *there, GError **error)
+{
+  g_autoptr(GSocket) socket = g_socket_new (g_socket_address_get_family (there), G_SOCKET_TYPE_DATAGRAM, G_SOCKET_PROTOCOL_UDP, error);
   g_autoptr(GSocketAddress) here = NULL;
 
-  if (first == NULL)
-    return NULL;
-  socket = g_socket_new (g_socket_address_get_family (first), G_SOCKET_TYPE_DATAGRAM, G_SOCKET_PROTOCOL_UDP, error);
-  if (socket == NULL || !g_socket_connect (socket, first, NULL, error))
+  if (socket == NULL || !g_socket_connect (socket, there, NULL, error))
     return NULL;
   here = g_socket_get_local_address (socket, error);
-  return here != NULL ? g_inet_address_to_string (g_inet_socket_address_get_address (G_INET_SOCKET_ADDRESS (here))) : NULL;
+  return here != NULL ? number_of (here) : NULL;
 }
 
 static gboolean
@@ -80,17 +82,23 @@ find_addresses (Enroll *self, const char *uri, GError **error)
   const char *address = cli_options_text (self->cli->options, "address");
   const char *own = cli_options_text (self->cli->options, "own-address");
   g_autoptr(GUri) parsed = g_uri_parse (uri, G_URI_FLAGS_NONE, error);
+  g_autoptr(GSocketAddressEnumerator) all = NULL;
+  g_autoptr(GSocketConnectable) named = NULL;
+  g_autoptr(GSocketAddress) there = NULL;
 
   if (parsed == NULL)
     return FALSE;
   self->address = g_strdup (address != NULL ? address : g_uri_get_host (parsed));
-  if (own == NULL)
+  named = g_network_address_new (self->address, PORT);
+  all = g_socket_connectable_enumerate (named);
+  there = g_socket_address_enumerator_next (all, NULL, error);
+  if (there != NULL)
     {
-      self->own_address = address_towards (self->address, error);
-      g_prefix_error (error, "cannot find out at which address '%s' is reached (say --address, and --own-address for this host): ", self->name);
+      self->numeric = number_of (there);
+      self->own_address = own != NULL ? g_strdup (own) : address_towards (there, error);
     }
-  else
-    self->own_address = g_strdup (own);
+  if (self->own_address == NULL)
+    g_prefix_error (error, "cannot find out at which addresses '%s' and this host reach each other (say --address and --own-address): ", self->name);
   return self->own_address != NULL;
 }
 
@@ -215,7 +223,7 @@ grant (Enroll *self, GError **error)
   grant->client = grant->server != NULL ? qmig_pki_sign (self->dir, self->offer->client_request, QMIG_PKI_CLIENT, self->offer->name, NULL, DAYS, error) : NULL;
   if (grant->client == NULL)
     return FALSE;
-  grant->listen = with_port (self->address);
+  grant->listen = with_port (self->numeric);
   grant->peer_name = g_strdup (self->own_name);
   grant->peer_uri = make_uri (self->own_address);
   grant->peer_fingerprint = g_strdup (own->fingerprint);

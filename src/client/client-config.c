@@ -2,7 +2,7 @@
 
 /* The config file: [agent], and the hosts: [host NAME] uri=…, labels=…, qmig=… */
 
-#include "client.h"
+#include "client-private.h"
 
 #include <string.h>
 
@@ -168,6 +168,28 @@ list_labels (GKeyFile *file, const char *group)
       any = TRUE;
     }
   return any ? g_strv_builder_end (labels) : NULL;
+}
+
+gboolean
+client_find_pin (const char *uri, char **pin, GError **error)
+{
+  g_autoptr(GKeyFile) file = load_config (error);
+  g_auto(GStrv) names = NULL;
+
+  if (file == NULL)
+    return FALSE;
+
+  *pin = NULL;
+  names = list_names (file);
+  for (gsize i = 0; names[i] != NULL && *pin == NULL; i++)
+    {
+      g_autofree char *group = g_strconcat (GROUP_PREFIX, names[i], NULL);
+      g_autofree char *other = g_key_file_get_string (file, group, "uri", NULL);
+
+      if (g_strcmp0 (uri, other) == 0)
+        *pin = g_key_file_get_string (file, group, "fingerprint", NULL);
+    }
+  return TRUE;
 }
 
 GPtrArray *

@@ -2,7 +2,7 @@
 
 /* The event stream of one migration: JSON lines, opened again whenever it breaks or falls silent. */
 
-#include "client-private.h"
+#include "client-tls.h"
 
 #include <string.h>
 
@@ -268,9 +268,13 @@ follow_once (Follow *follow, GError **error)
 {
   g_autofree char *path = qmig_client_path ("/v1/migrations/%s/events?follow=1&after=%" G_GINT64_FORMAT,
                                             follow->migration, follow->after);
-  g_autoptr(SoupMessage) message = client_message_new ("GET", path, NULL);
+  g_autoptr(SoupMessage) message = client_message_new (follow->client, "GET", path, NULL, error);
   g_autoptr(GInputStream) stream = NULL;
+  gboolean hopeless = FALSE;
   GError *cause = NULL;
+
+  if (message == NULL)
+    return FOLLOW_FAILED;
 
   follow_begin (follow, follow->limits->silence_ms);
   soup_session_send_async (follow->client->session, message, G_PRIORITY_DEFAULT, follow->stop, follow_finished, follow);
@@ -278,8 +282,14 @@ follow_once (Follow *follow, GError **error)
   stream = soup_session_send_finish (follow->client->session, follow->result, &cause);
   if (stream == NULL)
     {
-      follow_broke (follow, cause);
-      return FOLLOW_AGAIN;
+      cause = client_tls_explain (follow->client, message, cause, &hopeless);
+      if (!hopeless)
+        {
+          follow_broke (follow, cause);
+          return FOLLOW_AGAIN;
+        }
+      g_propagate_error (error, cause);
+      return FOLLOW_FAILED;
     }
 
   if (soup_message_get_status (message) != SOUP_STATUS_OK)

@@ -614,6 +614,7 @@ migration_new (const QmigEnv         *env,
   self->info->active = TRUE;
   self->info->started = api_time_format (entry->started_us);
   self->info->reason = g_strdup (request->reason);
+  self->info->who = g_strdup (request->who);
   self->info->source_pid = entry->source_pid;
   self->info->hold_wanted = request->hold;
   self->info->last_seq = entry->last_seq;
