@@ -20,6 +20,7 @@ int cmd_host_show (Cli *cli, GError **error);
 int cmd_host_add (Cli *cli, GError **error);
 int cmd_host_remove (Cli *cli, GError **error);
 int cmd_host_test (Cli *cli, GError **error);
+int cmd_host_enroll (Cli *cli, GError **error);
 
 int cmd_check (Cli *cli, GError **error);
 int cmd_migrate (Cli *cli, GError **error);
@@ -39,6 +40,7 @@ int cmd_history (Cli *cli, GError **error);
 int cmd_agent_run (Cli *cli, GError **error);
 int cmd_agent_status (Cli *cli, GError **error);
 int cmd_agent_stop (Cli *cli, GError **error);
+int cmd_agent_dial_stdio (Cli *cli, GError **error);
 
 int cmd_pki_init (Cli *cli, GError **error);
 int cmd_pki_issue (Cli *cli, GError **error);

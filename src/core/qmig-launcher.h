@@ -2,8 +2,9 @@
 #pragma once
 
 /*
- * Starts QEMU so that it outlives the agent: a session of its own, no pipe to
- * us, stderr and stdout in RUN_DIR/qemu.log.
+ * Starts QEMU so that it outlives the agent: in a unit of its own where systemd
+ * runs and lets us, otherwise as a child in a session of its own, which
+ * alone tells its exit status. No pipe to us; stderr and stdout in RUN_DIR/qemu.log.
  */
 
 #include <gio/gio.h>

@@ -100,7 +100,7 @@ test_add_and_remove (Fixture *fixture, gconstpointer data)
   g_autofree char *text = NULL;
   GError *error = NULL;
 
-  g_assert_true (qmig_client_add_host ("gamma", "unix:/run/g.sock", &error));
+  g_assert_true (qmig_client_add_host ("gamma", "unix:/run/g.sock", NULL, &error));
   g_assert_no_error (error);
   hosts = qmig_client_list_hosts (NULL);
   g_assert_cmpuint (hosts->len, ==, 3);
@@ -135,7 +135,7 @@ test_add_refused (Fixture *fixture, gconstpointer data)
     {
       g_autoptr(GError) error = NULL;
 
-      g_assert_false (qmig_client_add_host (cases[i].name, cases[i].uri, &error));
+      g_assert_false (qmig_client_add_host (cases[i].name, cases[i].uri, NULL, &error));
       g_assert_error (error, QMIG_ERROR, cases[i].code);
     }
 }
