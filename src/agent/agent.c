@@ -17,7 +17,10 @@
 #include "client.h"
 #include "pki.h"
 #include "qmig-host-local.h"
+#include "qmig-launcher.h"
 #include "qmp-client.h"
+
+#define TRIM_LOGS_S 5
 
 /* Where destinations listen: what libvirt and Debian's firewall recipes take as well. */
 #define PORT_FIRST 49152
@@ -123,6 +126,25 @@ on_signal (gpointer user_data)
   return G_SOURCE_CONTINUE;
 }
 
+/* A chatty QEMU must not fill the file system of all runtime directories. */
+static gboolean
+on_trim_logs (gpointer user_data)
+{
+  Agent *agent = user_data;
+
+  qmig_launcher_trim_logs (agent->env.runtime_dir);
+  return G_SOURCE_CONTINUE;
+}
+
+static void
+trim_logs_on_and_on (Agent *agent)
+{
+  g_autoptr(GSource) source = g_timeout_source_new_seconds (TRIM_LOGS_S);
+
+  g_source_set_callback (source, on_trim_logs, agent, NULL);
+  g_source_attach (source, agent->context);
+}
+
 static void
 quit_on (Agent *agent, int signum)
 {
@@ -209,6 +231,7 @@ qmig_agent_run (const char *name, const char *listen, const char *runtime_dir, c
   agent = agent_new (name, runtime_dir, state_dir);
   quit_on (agent, SIGTERM);
   quit_on (agent, SIGINT);
+  trim_logs_on_and_on (agent);
 
   if (start (agent, listen, &cause))
     {

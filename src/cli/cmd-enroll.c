@@ -11,7 +11,7 @@
 #include "client-dirs.h"
 #include "pki.h"
 
-#define DAYS 825
+#define DAYS 730
 #define PORT 7647
 
 typedef struct
@@ -200,6 +200,16 @@ read_pem (const char *dir, const char *file, GError **error)
   return pem;
 }
 
+/* With the list of what it has revoked. */
+static char *
+read_authority (const char *dir, GError **error)
+{
+  g_autofree char *certificate = read_pem (dir, "ca-cert.pem", error);
+  g_autofree char *revoked = certificate != NULL ? read_pem (dir, "ca-crl.pem", error) : NULL;
+
+  return revoked != NULL ? g_strconcat (certificate, revoked, NULL) : NULL;
+}
+
 static gboolean
 trust (Enroll *self, const char *client_pem, GError **error)
 {
@@ -218,7 +228,7 @@ grant (Enroll *self, GError **error)
 
   if (own == NULL)
     return FALSE;
-  grant->authority = read_pem (self->dir, "ca-cert.pem", error);
+  grant->authority = read_authority (self->dir, error);
   grant->server = grant->authority != NULL ? qmig_pki_sign (self->dir, self->offer->server_request, QMIG_PKI_SERVER, self->offer->name, addresses, DAYS, error) : NULL;
   grant->client = grant->server != NULL ? qmig_pki_sign (self->dir, self->offer->client_request, QMIG_PKI_CLIENT, self->offer->name, NULL, DAYS, error) : NULL;
   if (grant->client == NULL)

@@ -14,6 +14,7 @@
 #define MANAGER_INTERFACE MANAGER_NAME ".Manager"
 #define SERVICE_INTERFACE MANAGER_NAME ".Service"
 #define BOOTED_DIR "/run/systemd/system"
+#define LINGER_DIR "/var/lib/systemd/linger"
 #define CALL_MS 10000
 /* A manager that reloads answers some seconds late. */
 #define JOB_MS 30000
@@ -40,7 +41,16 @@ qmig_launcher_unit_set_bus (const char *address)
   test_address = g_strdup (address);
 }
 
-/* NULL where no systemd runs.  A session's bus is not asked for by GLib: it would start one where there is none. */
+/* Without that, the user's manager ends at the last logout, and with it all that it has started. A child would go on. */
+static gboolean
+user_lingers (void)
+{
+  g_autofree char *path = g_build_filename (LINGER_DIR, g_get_user_name (), NULL);
+
+  return g_file_test (path, G_FILE_TEST_EXISTS);
+}
+
+/* NULL where no systemd runs that would keep QEMU.  GLib is not asked for a session's bus: it would start one where there is none. */
 static char *
 find_bus (void)
 {
@@ -53,6 +63,8 @@ find_bus (void)
     return NULL;
   if (geteuid () == 0)
     return g_dbus_address_get_for_bus_sync (G_BUS_TYPE_SYSTEM, NULL, NULL);
+  if (!user_lingers ())
+    return NULL;
   if (session != NULL && session[0] != '\0')
     return g_strdup (session);
 

@@ -21,10 +21,10 @@ typedef enum
  * qmig_launcher_unit_start:
  * @log_path: gets stdout and stderr; must exist
  *
- * Asks the service manager (the system's for root, the user's otherwise) to run
- * @argv as qmig-vm-NAME-ID.service in qmig.slice, and waits until it does. Blocks,
- * any thread. With QMIG_UNIT_NONE the reason is in the log, unless there is
- * no manager at all.
+ * Asks the service manager (the system's for root, that of a user who lingers
+ * otherwise) to run @argv as qmig-vm-NAME-ID.service in qmig.slice, and waits until
+ * it does. Blocks, any thread. With QMIG_UNIT_NONE the reason is in the log,
+ * unless there is no such manager at all, or no such program.
  */
 QmigUnitResult qmig_launcher_unit_start (const char *const *argv, const char *log_path, const char *cwd,
                                          gint64 *pid, gint64 *start_time, GError **error);

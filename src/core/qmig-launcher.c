@@ -18,6 +18,8 @@
 
 #define LOG_NAME "qemu.log"
 #define LOG_TAIL_BYTES 2048
+#define LOG_MAX_BYTES (4 * 1024 * 1024)
+#define LOG_KEEP_BYTES (1024 * 1024)
 
 static gboolean
 fail (GError **error, const char *act, const char *object, int saved_errno)
@@ -205,6 +207,36 @@ qmig_launcher_log_tail (const char *run_dir)
     tail = g_utf8_find_next_char (joined + strlen (joined) - LOG_TAIL_BYTES - 1, NULL);
 
   return g_strdup (tail);
+}
+
+/* QEMU only ever appends. A hole at the front gives the space back and moves nothing that it writes meanwhile. */
+static void
+trim_log (const char *path)
+{
+  int fd = open (path, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+  struct stat st;
+
+  if (fd < 0)
+    return;
+  if (fstat (fd, &st) == 0 && S_ISREG (st.st_mode) && (gint64) st.st_blocks * 512 > LOG_MAX_BYTES && st.st_size > LOG_KEEP_BYTES
+      && fallocate (fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, st.st_size - LOG_KEEP_BYTES) != 0)
+    g_debug ("cannot shorten '%s': %s", path, g_strerror (errno));
+  close (fd);
+}
+
+void
+qmig_launcher_trim_logs (const char *runtime_dir)
+{
+  g_autofree char *vms = g_build_filename (runtime_dir, "vm", NULL);
+  g_autoptr(GDir) dir = g_dir_open (vms, 0, NULL);
+  const char *name;
+
+  while (dir != NULL && (name = g_dir_read_name (dir)) != NULL)
+    {
+      g_autofree char *path = g_build_filename (vms, name, LOG_NAME, NULL);
+
+      trim_log (path);
+    }
 }
 
 static gboolean

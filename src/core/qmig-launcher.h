@@ -18,6 +18,9 @@ gboolean qmig_launcher_start (const char *const *argv, const char *run_dir, cons
 /* The end of RUN_DIR/qemu.log without QEMU's warnings, which end nothing: at most 2 KiB, one line, valid UTF-8; "" when there is none.  (transfer full) */
 char *qmig_launcher_log_tail (const char *run_dir);
 
+/* Gives back the space of all but the end of each long qemu.log below @runtime_dir: what was written first reads as zeros then. */
+void qmig_launcher_trim_logs (const char *runtime_dir);
+
 /* Removes the run directory with what is in it (one level); refuses what does not look like one (not below @runtime_dir/vm). */
 gboolean qmig_launcher_remove_run_dir (const char *runtime_dir, const char *run_dir, GError **error);
 
