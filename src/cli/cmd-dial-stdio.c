@@ -24,11 +24,18 @@ stream_path (Cli *cli, const char *migration, GError **error)
   if (incoming == NULL)
     return NULL;
 
-  if (incoming->uri == NULL || !g_str_has_prefix (incoming->uri, "unix:"))
+  if (incoming->uri == NULL)
     {
-      g_set_error (error, QMIG_ERROR, QMIG_EXIT_CONFLICT,
+      g_set_error (error, QMIG_ERROR, QMIG_EXIT_NOT_FOUND,
+                   "cannot connect to the stream of migration %s: no QEMU of this host waits for it", migration);
+      return NULL;
+    }
+
+  if (!g_str_has_prefix (incoming->uri, "unix:"))
+    {
+      g_set_error (error, QMIG_ERROR, QMIG_EXIT_UNSUPPORTED,
                    "cannot connect to the stream of migration %s: it does not listen on a unix socket (%s)", migration,
-                   incoming->uri != NULL ? incoming->uri : "it does not listen yet");
+                   incoming->uri);
       return NULL;
     }
   return g_strdup (incoming->uri + strlen ("unix:"));
