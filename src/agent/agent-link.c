@@ -15,6 +15,7 @@ AgentLimits agent_limits = {
   .per_uid = 256,
   .handshake_ms = 5000,
   .drain_ms = 1000,
+  .retry_ms = 5000,
   /* Longer than the 60 s after which our own clients close what is idle: they must not meet our end of it. */
   .head_ms = 90000,
   .body_ms = AGENT_REQUEST_MS,

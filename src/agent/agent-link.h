@@ -16,6 +16,7 @@ typedef struct
   gint64 handshake_ms; /* from accepting a TCP connection to knowing the caller */
   gint64 drain_ms;     /* for a caller that was refused to read why */
   gint64 head_ms;      /* over TLS, a connection may be idle or slow with the head of a request for so long */
+  gint64 retry_ms;     /* after which a port that could not be opened is tried again */
   gint64 body_ms;      /* from the head of a request to its last byte */
 } AgentLimits;
 extern AgentLimits agent_limits;

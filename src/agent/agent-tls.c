@@ -1,16 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "agent-tls.h"
 
-#include <errno.h>
-#include <netinet/tcp.h>
 #include <string.h>
 
 #include "agent-arrival.h"
+#include "agent-link.h"
 #include "client.h"
 
 #define PORT_DEFAULT 7647
 #define BACKLOG 128
-#define TRY_AGAIN_MS 5000
 #define BREATH_MS 500
 
 struct _AgentTls
@@ -217,7 +215,7 @@ try_config (gpointer user_data)
   if (listen == NULL)
     return G_SOURCE_REMOVE;
   if (self->source == NULL)
-    set_source (self, g_timeout_source_new (TRY_AGAIN_MS), try_config);
+    set_source (self, g_timeout_source_new ((guint) agent_limits.retry_ms), try_config);
   return G_SOURCE_CONTINUE;
 }
 

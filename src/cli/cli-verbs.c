@@ -153,6 +153,11 @@ static const CliOption agent_stop_options[] = {
   { NULL },
 };
 
+static const CliOption agent_changes_options[] = {
+  { "limit", 0, CLI_COUNT, "N", "at most so many, the latest (default: 100)" },
+  { NULL },
+};
+
 static const CliOption pki_init_options[] = {
   { "name", 0, CLI_TEXT, "NAME", "whose authority it is (default: the machine's name)" },
   { NULL },
@@ -322,7 +327,9 @@ const CliVerb cli_verbs[] = {
   { "agent", "run", "", "serve as the agent of this host until stopped",
     "qmig agent run --name alpha",
     "Sockets are in $QMIG_RUNTIME_DIR (default: $XDG_RUNTIME_DIR/qmig), the journal in $QMIG_STATE_DIR (default:\n"
-    "$XDG_STATE_HOME/qmig). Other commands start it by themselves; QEMU processes outlive it.",
+    "$XDG_STATE_HOME/qmig). Other commands start it by themselves; QEMU processes outlive it. It serves https where the\n"
+    "config file says 'listen = ADDRESS[:PORT]' in [agent] and it has certificates ($QMIG_PKI_DIR, default: pki beside the\n"
+    "config file).",
     agent_run_options, cmd_agent_run, NULL, CLI_NEEDS_NOTHING },
   { "agent", "status", "", "show the agent, without starting one",
     "qmig agent status", "Exit status 9 where none runs.",
@@ -330,6 +337,11 @@ const CliVerb cli_verbs[] = {
   { "agent", "stop", "", "stop the agent; VMs run on",
     "qmig agent stop", "Refused with exit status 12 while migrations run.",
     agent_stop_options, cmd_agent_stop, NULL, CLI_NEEDS_NOTHING },
+  { "agent", "changes", "", "list who changed what on a host, and why",
+    "qmig agent changes\n"
+    "qmig --host beta agent changes --limit 10 -o json",
+    "Every request that changes something and was let in, with the HTTP status it was answered with. The last 10000 are kept.",
+    agent_changes_options, cmd_agent_changes, &qmig_change_type, CLI_NEEDS_AGENT },
   { "agent", "dial-stdio", "", "connect stdin and stdout with the agent; what ssh runs on the far host",
     "ssh beta qmig agent dial-stdio", "Starts the agent of this user where none runs.",
     dial_stdio_options, cmd_agent_dial_stdio, NULL, CLI_NEEDS_NOTHING },

@@ -40,6 +40,7 @@ int cmd_history (Cli *cli, GError **error);
 int cmd_agent_run (Cli *cli, GError **error);
 int cmd_agent_status (Cli *cli, GError **error);
 int cmd_agent_stop (Cli *cli, GError **error);
+int cmd_agent_changes (Cli *cli, GError **error);
 int cmd_agent_dial_stdio (Cli *cli, GError **error);
 
 int cmd_pki_init (Cli *cli, GError **error);

@@ -6,7 +6,28 @@
 
 #include <stdio.h>
 
+#include "agent-link.h"
 #include "client.h"
+
+/* Limits that would make a test wait. */
+static void
+take_limits (void)
+{
+  const struct
+  {
+    const char *variable;
+    gint64 *limit;
+  } limits[] = {
+    { "QMIG_TEST_HANDSHAKE_MS", &agent_limits.handshake_ms },
+    { "QMIG_TEST_HEAD_MS", &agent_limits.head_ms },
+    { "QMIG_TEST_RETRY_MS", &agent_limits.retry_ms },
+    { "QMIG_TEST_BODY_MS", &agent_limits.body_ms },
+  };
+
+  for (gsize i = 0; i < G_N_ELEMENTS (limits); i++)
+    if (g_getenv (limits[i].variable) != NULL)
+      *limits[i].limit = g_ascii_strtoll (g_getenv (limits[i].variable), NULL, 10);
+}
 
 int
 main (int argc, char **argv)
@@ -17,6 +38,7 @@ main (int argc, char **argv)
   int code;
 
   qmig_client_init_tls ();
+  take_limits ();
   if (argc == 4)
     code = qmig_agent_run (argv[1], NULL, argv[2], argv[3], &error);
   else

@@ -217,6 +217,18 @@ test_steering (Fixture *fixture, gconstpointer data)
 }
 
 static void
+test_changes (Fixture *fixture, gconstpointer data)
+{
+  fake_agent_answer (fixture->agent, "GET", "/v1/changes?limit=2", 200,
+                     LIST ("change", "{\"seq\":8,\"time\":\"2024-05-01T10:00:00.000001Z\",\"who\":\"certificate alpha (operator)\","
+                                     "\"method\":\"POST\",\"path\":\"/v1/migrations\",\"reason\":\"kernel update\",\"status\":201},"
+                                     "{\"seq\":7,\"time\":\"2024-05-01T09:00:00.000001Z\",\"who\":\"uid 1000\","
+                                     "\"method\":\"DELETE\",\"path\":\"/v1/vms/web01\",\"reason\":null,\"status\":404}"));
+  assert_run (fixture, "agent-changes", "agent changes --limit 2");
+  assert_run (fixture, "agent-changes-tsv", "agent changes --limit 2 -o tsv --fields seq,who,status");
+}
+
+static void
 test_doctor (Fixture *fixture, gconstpointer data)
 {
   fake_agent_answer (fixture->agent, "GET", "/v1/doctor", 200,
@@ -303,6 +315,7 @@ main (int argc, char **argv)
   ADD ("/cli/commands/hosts", test_hosts);
   ADD ("/cli/commands/migrations", test_migrations);
   ADD ("/cli/commands/steering", test_steering);
+  ADD ("/cli/commands/changes", test_changes);
   ADD ("/cli/commands/doctor", test_doctor);
   ADD ("/cli/commands/usage", test_usage);
   ADD ("/cli/commands/failures", test_failures);
