@@ -6,7 +6,7 @@
 static const CliColumn columns[] = {
   { "name", "name", CLI_SHOW_TEXT, FALSE },
   { "uri", "uri", CLI_SHOW_TEXT, FALSE },
-  { "labels", "labels", CLI_SHOW_TEXT, TRUE },
+  { "labels", "labels", CLI_SHOW_TEXT, FALSE },
   { "reachable", "reachable", CLI_SHOW_BOOL, FALSE },
   { "version", "info.version", CLI_SHOW_TEXT, FALSE },
   { "memory free", "info.memory_available_bytes", CLI_SHOW_BYTES, FALSE },

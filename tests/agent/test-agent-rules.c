@@ -122,7 +122,11 @@ static const struct
   QmigRole role;
 } route_roles[] = {
   { "GET /v1/host", QMIG_ROLE_VIEWER },
+  { "GET /v1/probe", QMIG_ROLE_VIEWER },
   { "GET /v1/doctor", QMIG_ROLE_VIEWER },
+  { "POST /v1/enroll/offer", QMIG_ROLE_ADMIN },
+  { "POST /v1/enroll/accept", QMIG_ROLE_ADMIN },
+  { "POST /v1/agent/reload", QMIG_ROLE_ADMIN },
   { "POST /v1/agent/stop", QMIG_ROLE_ADMIN },
   { "GET /v1/changes", QMIG_ROLE_VIEWER },
   { "GET /v1/hosts", QMIG_ROLE_VIEWER },
