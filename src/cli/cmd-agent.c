@@ -7,7 +7,8 @@ cmd_agent_run (Cli *cli, GError **error)
   g_autofree char *runtime_dir = qmig_client_default_runtime_dir ();
   g_autofree char *state_dir = qmig_client_default_state_dir ();
 
-  return cli->faces->run_agent (cli_options_text (cli->options, "name"), runtime_dir, state_dir, error);
+  return cli->faces->run_agent (cli_options_text (cli->options, "name"), cli_options_text (cli->options, "listen"), runtime_dir,
+                                 state_dir, error);
 }
 
 /* Whoever asks about an agent or ends it does not want one to be started for that. */

@@ -16,10 +16,11 @@ main (int argc, char **argv)
   g_autoptr(GError) error = NULL;
   int code;
 
+  qmig_client_init_tls ();
   if (argc == 4)
-    code = qmig_agent_run (argv[1], argv[2], argv[3], &error);
+    code = qmig_agent_run (argv[1], NULL, argv[2], argv[3], &error);
   else
-    code = qmig_agent_run (NULL, runtime_dir, state_dir, &error);
+    code = qmig_agent_run (NULL, NULL, runtime_dir, state_dir, &error);
   if (error != NULL)
     fprintf (stderr, "error: %s\n", error->message);
   return code;

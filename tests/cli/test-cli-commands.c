@@ -142,7 +142,8 @@ test_hosts (Fixture *fixture, gconstpointer data)
 
   fake_agent_answer (agent, "GET", "/v1/hosts", 200,
                      LIST ("host-entry", "{\"name\":\"alpha\",\"uri\":\"local\",\"reachable\":true,\"info\":" HOST "},"
-                           "{\"name\":\"beta\",\"uri\":\"unix:/b\",\"reachable\":false,\"problem\":\"nobody answers\"}"));
+                           "{\"name\":\"beta\",\"uri\":\"unix:/b\",\"labels\":[\"rack1\",\"ssd\"],\"reachable\":false,"
+                           "\"problem\":\"nobody answers\"}"));
   fake_agent_answer (agent, "POST", "/v1/hosts", 200, "{}");
   fake_agent_answer (agent, "POST", "/v1/hosts/beta/test", 200,
                      "{\"name\":\"beta\",\"uri\":\"unix:/b\",\"reachable\":false,\"problem\":\"nobody answers\"}");
@@ -151,8 +152,9 @@ test_hosts (Fixture *fixture, gconstpointer data)
   assert_run (fixture, "host-list", "host list");
   assert_run (fixture, "host-show", "host show");
   assert_run (fixture, "host-test", "host test beta");
-  assert_run (fixture, "host-add", "host add beta unix:/b");
-  g_assert_cmpstr (fake_agent_get_body (agent, "POST", "/v1/hosts"), ==, "{\"name\":\"beta\",\"uri\":\"unix:/b\"}");
+  assert_run (fixture, "host-add", "host add beta unix:/b --label rack1 --label ssd");
+  g_assert_cmpstr (fake_agent_get_body (agent, "POST", "/v1/hosts"), ==,
+                   "{\"name\":\"beta\",\"uri\":\"unix:/b\",\"labels\":[\"rack1\",\"ssd\"]}");
   assert_status (fixture, "host remove beta", 0, NULL);
   assert_run (fixture, "vm-list-all", "vm list --all");
   assert_run (fixture, "vm-list-all-name", "vm list --all -o name");
