@@ -50,7 +50,7 @@ user_lingers (void)
   return g_file_test (path, G_FILE_TEST_EXISTS);
 }
 
-/* NULL where no systemd runs that would keep QEMU.  GLib is not asked for a session's bus: it would start one where there is none. */
+/* NULL where no systemd runs that would keep QEMU.  A session's bus is not asked of GLib, which would start one. */
 static char *
 find_bus (void)
 {
@@ -88,7 +88,8 @@ on_job_removed (GDBusConnection *bus, const char *sender, const char *path, cons
 }
 
 static GVariant *
-call (Launch *self, const char *path, const char *interface, const char *method, GVariant *arguments, const char *type, GError **error)
+call (Launch *self, const char *path, const char *interface, const char *method, GVariant *arguments, const char *type,
+      GError **error)
 {
   return g_dbus_connection_call_sync (self->bus, MANAGER_NAME, path, interface, method, arguments, G_VARIANT_TYPE (type),
                                       G_DBUS_CALL_FLAGS_NONE, CALL_MS, NULL, error);
@@ -337,7 +338,8 @@ find_process (Launch *self, const char *log_path, gint64 *pid, gint64 *start_tim
     return FALSE;
   if (ran <= 0 || (running > 0 && !writes_to (running, log_path)))
     {
-      g_set_error (error, QMIG_ERROR, QMIG_EXIT_ERROR, "process %" G_GINT64_FORMAT " of %s is not to be seen here", running, self->unit);
+      g_set_error (error, QMIG_ERROR, QMIG_EXIT_ERROR, "process %" G_GINT64_FORMAT " of %s is not to be seen here", running,
+                   self->unit);
       return FALSE;
     }
   *pid = ran;
@@ -363,8 +365,8 @@ fits_a_unit (const char *const *argv, const char *log_path, const char *cwd)
 static gboolean
 start_unit (Launch *self, GVariant *properties, gboolean *asked, GError **error)
 {
-  GVariant *arguments
-      = g_variant_new ("(ss@a(sv)@a(sa(sv)))", self->unit, "fail", properties, g_variant_new_array (G_VARIANT_TYPE ("(sa(sv))"), NULL, 0));
+  GVariant *others = g_variant_new_array (G_VARIANT_TYPE ("(sa(sv))"), NULL, 0);
+  GVariant *arguments = g_variant_new ("(ss@a(sv)@a(sa(sv)))", self->unit, "fail", properties, others);
   GError *cause = NULL;
   g_autoptr(GVariant) job = call (self, MANAGER_PATH, MANAGER_INTERFACE, "StartTransientUnit", arguments, "(o)", &cause);
 
