@@ -14,6 +14,7 @@
 #include "qmig-host-local.h"
 
 #define REACH_MS 3000
+#define REACH_BY_SSH_MS 15000 /* with a login */
 #define FACTS_MS 20000
 
 static QmigHostInfo *
@@ -72,7 +73,8 @@ static QmigHostInfo *
 reach (const char *uri, GError **error)
 {
   g_autoptr(QmigClient) client = qmig_client_new (uri, error);
-  g_autoptr(JsonObject) answer = client != NULL ? qmig_client_call (client, "GET", "/v1/host", NULL, REACH_MS, NULL, NULL, error) : NULL;
+  gint64 ms = g_str_has_prefix (uri, "ssh://") ? REACH_BY_SSH_MS : REACH_MS;
+  g_autoptr(JsonObject) answer = client != NULL ? qmig_client_call (client, "GET", "/v1/host", NULL, ms, NULL, NULL, error) : NULL;
 
   return answer != NULL ? qmig_host_info_from_object (answer, error) : NULL;
 }

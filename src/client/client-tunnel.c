@@ -17,16 +17,13 @@
 #include <glib-unix.h>
 #include <glib/gstdio.h>
 
-#include "client-dirs.h"
 #include "client-ssh.h"
-#include "client.h"
+#include "client-tunnel-dir.h"
 
 /* Most that is kept of what one ssh writes to stderr. */
 #define TEXT_MAX_BYTES 16384
 #define SETTLE_MS 2000
 #define END_MS 2000
-/* OpenSSH puts 17 characters behind the control path while it makes the socket. */
-#define DIR_MAX_BYTES 80
 /* One migration may have many channels, and all connect at once. */
 #define BACKLOG 64
 
@@ -36,6 +33,7 @@ struct _ClientTunnel
   char *migration; /* (nullable) */
   GMainContext *context;
   char *dir;
+  int dir_lock_fd;
   char *path;
   char *control_path; /* (nullable) */
   int listen_fd;
@@ -304,43 +302,10 @@ tunnel_accept (int fd, GIOCondition condition, gpointer user_data)
     {
       link_start (self, connection_fd, &problem);
       set_problem (self, problem);
+      wake_waiters (self);
     }
   close (connection_fd);
   return G_SOURCE_CONTINUE;
-}
-
-/* ssh would expand or split what is not plain, and both it and the kernel have limits. */
-static char *
-choose_parent (void)
-{
-  g_autofree char *dir = qmig_client_default_runtime_dir ();
-  gboolean plain = strlen (dir) + strlen ("/ssh-XXXXXX") <= DIR_MAX_BYTES && qmig_client_make_private_dir (dir, NULL);
-
-  for (const char *p = dir; plain && *p != '\0'; p++)
-    plain = g_ascii_isalnum (*p) || strchr ("/._-", *p) != NULL;
-  return plain ? g_steal_pointer (&dir) : g_strdup ("/tmp");
-}
-
-static gboolean
-tunnel_make_dir (ClientTunnel *self, GError **error)
-{
-  g_autofree char *parent = choose_parent ();
-  g_autofree char *dir = g_build_filename (parent, g_str_equal (parent, "/tmp") ? "qmig-ssh-XXXXXX" : "ssh-XXXXXX", NULL);
-
-  if (g_mkdtemp (dir) == NULL)
-    {
-      int saved = errno;
-
-      g_set_error (error, QMIG_ERROR, QMIG_EXIT_ERROR, "cannot create a directory below '%s' for the way to %s: %s",
-                   parent, self->ssh->uri, g_strerror (saved));
-      return FALSE;
-    }
-
-  self->path = g_build_filename (dir, "s", NULL);
-  if (self->migration == NULL)
-    self->control_path = g_build_filename (dir, "c", NULL);
-  self->dir = g_steal_pointer (&dir);
-  return TRUE;
 }
 
 static gboolean
@@ -348,6 +313,7 @@ tunnel_listen (ClientTunnel *self, GError **error)
 {
   struct sockaddr_un address = { .sun_family = AF_UNIX };
 
+  self->path = g_build_filename (self->dir, CLIENT_TUNNEL_SOCKET, NULL);
   g_strlcpy (address.sun_path, self->path, sizeof address.sun_path);
   self->listen_fd = socket (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   /* The mode of a socket counts from listen() on. */
@@ -375,6 +341,7 @@ client_tunnel_new (const char *uri, const char *migration, GError **error)
   g_auto(GStrv) argv = NULL;
 
   self->listen_fd = -1;
+  self->dir_lock_fd = -1;
   self->context = g_main_context_ref_thread_default ();
   self->links = g_ptr_array_new_with_free_func ((GDestroyNotify) link_free);
   self->waiters = g_ptr_array_new_with_free_func ((GDestroyNotify) waiter_free);
@@ -383,8 +350,12 @@ client_tunnel_new (const char *uri, const char *migration, GError **error)
   /* What cannot be said to ssh is found here, not when it is too late to answer. */
   if (self->ssh != NULL)
     argv = client_ssh_dial_argv (self->ssh, NULL, migration, error);
-  if (argv == NULL || !tunnel_make_dir (self, error) || !tunnel_listen (self, error))
+  if (argv != NULL)
+    self->dir = client_tunnel_dir_make (&self->dir_lock_fd, error);
+  if (self->dir == NULL || !tunnel_listen (self, error))
     return NULL;
+  if (migration == NULL)
+    self->control_path = g_build_filename (self->dir, CLIENT_TUNNEL_CONTROL, NULL);
   return g_steal_pointer (&self);
 }
 
@@ -415,18 +386,6 @@ end_login (ClientTunnel *self)
     close (pidfd);
 }
 
-static void
-tunnel_remove_dir (ClientTunnel *self)
-{
-  if (self->dir == NULL)
-    return;
-
-  g_unlink (self->path);
-  if (self->control_path != NULL)
-    g_unlink (self->control_path);
-  g_rmdir (self->dir);
-}
-
 void
 client_tunnel_free (ClientTunnel *self)
 {
@@ -444,7 +403,10 @@ client_tunnel_free (ClientTunnel *self)
   g_ptr_array_unref (self->waiters);
   if (!self->leave)
     end_login (self);
-  tunnel_remove_dir (self);
+  if (self->dir != NULL)
+    client_tunnel_dir_remove (self->dir);
+  if (self->dir_lock_fd >= 0)
+    close (self->dir_lock_fd);
   g_clear_pointer (&self->ssh, client_ssh_free);
   g_clear_pointer (&self->context, g_main_context_unref);
   g_clear_error (&self->problem);

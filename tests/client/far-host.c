@@ -131,12 +131,14 @@ start_sshd (FarHost *self, const FarHostSetup *setup, int port)
   g_autofree char *state_dir = g_build_filename (self->dir, "state", NULL);
   g_autofree char *bin = g_build_filename (self->dir, "bin", NULL);
   g_autofree char *here = g_path_get_dirname (QMIG_PROGRAM);
+  /* Without it, sshd takes an account whose password it may not read for a locked one. */
+  const char *pam = geteuid () == 0 ? "no" : "yes";
   const char *first = setup->path != NULL ? setup->path : setup->program != NULL ? bin : here;
   g_autofree char *text = g_strdup_printf (
-      "ListenAddress 127.0.0.1\nPort %d\nHostKey %s/host\nAuthorizedKeysFile %s/key.pub\nPidFile none\nUsePAM no\n"
+      "ListenAddress 127.0.0.1\nPort %d\nHostKey %s/host\nAuthorizedKeysFile %s/key.pub\nPidFile none\nUsePAM %s\n"
       "StrictModes no\nPasswordAuthentication no\nKbdInteractiveAuthentication no\nPermitRootLogin yes\n"
       "SetEnv \"PATH=%s%s\" \"QMIG_RUNTIME_DIR=%s\" \"QMIG_STATE_DIR=%s\"\n",
-      port, self->dir, self->dir, first, setup->path == NULL ? ":/usr/bin:/bin" : "", self->runtime_dir,
+      port, self->dir, self->dir, pam, first, setup->path == NULL ? ":/usr/bin:/bin" : "", self->runtime_dir,
       setup->state_dir != NULL ? setup->state_dir : state_dir);
   g_autofree char *conf = write_file (self, "sshd.conf", 0600, text);
   const char *argv[] = { SSHD, "-D", "-e", "-f", conf, NULL };
@@ -266,7 +268,12 @@ find_obstacle (void)
   argv = g_strv_builder_end (words);
   g_spawn_sync (NULL, argv, NULL, G_SPAWN_SEARCH_PATH | G_SPAWN_STDOUT_TO_DEV_NULL, NULL, NULL, NULL, &errors,
                 &wait_status, NULL);
-  return errors != NULL && wait_status == 0 ? NULL : g_strdup_printf ("sshd lets nobody in here: %s", errors);
+  if (wait_status == 0)
+    return NULL;
+
+  end_sshd (self);
+  g_strdelimit (self->log->str, "\r\n", ' ');
+  return g_strdup_printf ("sshd lets nobody in here: %s", self->log->str);
 }
 
 FarHost *

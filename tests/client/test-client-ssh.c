@@ -2,7 +2,9 @@
 
 /* The way by ssh, through a real sshd on the loopback and the real qmig behind it. */
 
+#include <errno.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -124,6 +126,9 @@ static const Wrong wrongs[] = {
   { "silent", { .program = "#!/bin/sh\nexit 3\n" }, NULL, NULL, QMIG_EXIT_UNREACHABLE, { "ended there with status 3" } },
   { "no-agent-but-chatter", { .program = "#!/bin/sh\necho hello\n" }, NULL, NULL, QMIG_EXIT_UNREACHABLE,
     { "cannot reach the agent at ssh://" } },
+  /* Of the shell that runs the script that is sshd's own process for the session. */
+  { "dropped", { .program = "#!/bin/sh\nkill -9 $PPID\n" }, NULL, NULL, QMIG_EXIT_UNREACHABLE,
+    { "cannot reach the agent at ssh://", "ssh " } },
   { "refused", { 0 }, NULL, "ssh://127.0.0.1:1", QMIG_EXIT_UNREACHABLE, { "nobody listens for ssh", "Connection refused" } },
   { "no-name", { 0 }, NULL, "ssh://nowhere.invalid", QMIG_EXIT_UNREACHABLE, { "name cannot be resolved" } },
   { "no-ssh", { 0 }, "/nonexistent/ssh", NULL, QMIG_EXIT_UNREACHABLE, { "cannot run ssh", "openssh-client" } },
@@ -190,6 +195,79 @@ test_injection (void)
       g_assert_null (qmig_client_new (uris[i], &error));
       g_assert_error (error, QMIG_ERROR, QMIG_EXIT_USAGE);
     }
+}
+
+/* A path with a blank, which the shell over there must not split. */
+static void
+test_far_program (void)
+{
+  g_autoptr(FarHost) far = far_host_new (&(FarHostSetup){ .path = "/nonexistent" });
+  g_autofree char *program = NULL;
+  g_autofree char *config = NULL;
+  g_autoptr(QmigClient) client = NULL;
+
+  if (far == NULL)
+    return;
+
+  program = g_build_filename (far->dir, "my qmig", NULL);
+  config = g_strdup_printf ("[host far]\nuri=%s\nqmig=%s\n", far->uri, program);
+  g_assert_cmpint (symlink (QMIG_PROGRAM, program), ==, 0);
+  g_assert_true (g_file_set_contents (g_getenv ("QMIG_CONFIG"), config, -1, NULL));
+  client = new_client (far);
+  assert_host_answers (client);
+}
+
+/* Somebody who takes connections and says nothing; needs no sshd. */
+static void
+test_hanging (void)
+{
+  g_autoptr(GSocket) listener = g_socket_new (G_SOCKET_FAMILY_IPV4, G_SOCKET_TYPE_STREAM, G_SOCKET_PROTOCOL_DEFAULT, NULL);
+  g_autoptr(GInetAddress) loopback = g_inet_address_new_loopback (G_SOCKET_FAMILY_IPV4);
+  g_autoptr(GSocketAddress) any = g_inet_socket_address_new (loopback, 0);
+  g_autoptr(GSocketAddress) bound = NULL;
+  g_autofree char *dir = g_dir_make_tmp ("qmXXXXXX", NULL);
+  g_autofree char *uri = NULL;
+  g_autoptr(QmigClient) client = NULL;
+  g_autoptr(JsonObject) answer = NULL;
+  g_autoptr(GError) error = NULL;
+
+  g_setenv ("QMIG_RUNTIME_DIR", dir, TRUE);
+  g_setenv ("QMIG_SSH", "ssh -F /dev/null", TRUE);
+  g_assert_true (g_socket_bind (listener, any, FALSE, NULL));
+  g_assert_true (g_socket_listen (listener, NULL));
+  bound = g_socket_get_local_address (listener, NULL);
+  uri = g_strdup_printf ("ssh://127.0.0.1:%u", g_inet_socket_address_get_port (G_INET_SOCKET_ADDRESS (bound)));
+  client = qmig_client_new (uri, &error);
+  g_assert_no_error (error);
+  answer = qmig_client_call (client, "GET", "/v1/host", NULL, 300, NULL, NULL, &error);
+  g_assert_null (answer);
+  g_assert_error (error, QMIG_ERROR, QMIG_EXIT_TIMEOUT);
+
+  /* Neither a process nor a file is left. */
+  g_clear_object (&client);
+  g_assert_cmpint (waitpid (-1, NULL, WNOHANG), ==, -1);
+  g_assert_cmpint (errno, ==, ECHILD);
+  g_assert_cmpint (rmdir (dir), ==, 0);
+}
+
+/* What a killed process left is gone with the next tunnel, and what another one uses is not. */
+static void
+test_sweep (void)
+{
+  g_autofree char *dir = g_dir_make_tmp ("qmXXXXXX", NULL);
+  g_autofree char *left = g_build_filename (dir, "ssh-LEFT00", NULL);
+  g_autoptr(ClientTunnel) first = NULL;
+  g_autoptr(ClientTunnel) second = NULL;
+
+  g_setenv ("QMIG_RUNTIME_DIR", dir, TRUE);
+  g_assert_cmpint (mkdir (left, 0700), ==, 0);
+  first = client_tunnel_new ("ssh://host", NULL, NULL);
+  g_assert_cmpint (access (left, F_OK), ==, -1);
+  second = client_tunnel_new ("ssh://host", NULL, NULL);
+  g_assert_cmpint (access (client_tunnel_get_path (first), F_OK), ==, 0);
+  g_clear_pointer (&first, client_tunnel_free);
+  g_clear_pointer (&second, client_tunnel_free);
+  g_assert_cmpint (rmdir (dir), ==, 0);
 }
 
 /* -- streams ------------------------------------------------------------------------ */
@@ -447,6 +525,9 @@ main (int argc, char **argv)
     }
   g_test_add_func ("/client/ssh/follow-denied", test_follow_denied);
   g_test_add_func ("/client/ssh/injection", test_injection);
+  g_test_add_func ("/client/ssh/far-program", test_far_program);
+  g_test_add_func ("/client/ssh/hanging", test_hanging);
+  g_test_add_func ("/client/ssh/sweep", test_sweep);
   g_test_add_func ("/client/ssh/stream", test_stream);
   g_test_add_func ("/client/ssh/stream-unknown", test_stream_unknown);
   g_test_add_func ("/client/ssh/stream-of-tcp", test_stream_of_tcp);
