@@ -316,9 +316,19 @@ listens (const char *path)
 }
 
 void
+rig_wait_socket (const char *path)
+{
+  for (int i = 0; !listens (path); i++)
+    {
+      g_assert_cmpint (i, <, PATIENCE_MS * 1000 / POLL_US);
+      g_usleep (POLL_US);
+    }
+}
+
+void
 rig_start_stopped_guest (Rig *rig, const char *const *more)
 {
-  g_autofree char *socket = g_build_filename (rig->dir, "user.qmp", NULL);
+  g_autofree char *monitor = g_build_filename (rig->dir, "user.qmp", NULL);
   g_autoptr(GPtrArray) all = g_ptr_array_new ();
 
   g_ptr_array_add (all, (char *) "-S");
@@ -326,11 +336,7 @@ rig_start_stopped_guest (Rig *rig, const char *const *more)
     g_ptr_array_add (all, (char *) *arg);
   g_ptr_array_add (all, NULL);
   spawn_guest (rig, "ws=1;rate=0", (const char *const *) all->pdata);
-  for (int i = 0; !listens (socket); i++)
-    {
-      g_assert_cmpint (i, <, PATIENCE_MS * 1000 / POLL_US);
-      g_usleep (POLL_US);
-    }
+  rig_wait_socket (monitor);
 }
 
 /* -- commands ------------------------------------------------------------------------ */

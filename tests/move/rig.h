@@ -68,6 +68,9 @@ void rig_start_own_guest (Rig *rig, const char *const *arguments);
 /* The guest is not run: a stopped QEMU. */
 void rig_start_stopped_guest (Rig *rig, const char *const *more);
 
+/* Until somebody listens there. */
+void rig_wait_socket (const char *path);
+
 /* `qmig ARGS…` against @host's agent; blocks. */
 RigRun *rig_qmig (Rig *rig, const RigHost *host, ...) G_GNUC_NULL_TERMINATED;
 void rig_run_free (RigRun *run);
