@@ -5,7 +5,6 @@
 #include <gio/gunixsocketaddress.h>
 #include <glib/gstdio.h>
 #include <signal.h>
-#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -13,13 +12,6 @@
 
 #define PATIENCE_MS 60000 /* a limit for what ought to happen at once, not a measure */
 #define POLL_US 5000
-
-/* What a test that dies starts dies with it. */
-static void
-die_with_test (gpointer data)
-{
-  prctl (PR_SET_PDEATHSIG, SIGKILL);
-}
 
 /* -- processes --------------------------------------------------------------- */
 
@@ -56,6 +48,7 @@ host_environment (const RigHost *host, const char *fault)
   env = g_environ_setenv (env, "QMIG_RUNTIME_DIR", host->runtime_dir, TRUE);
   env = g_environ_setenv (env, "QMIG_STATE_DIR", host->state_dir, TRUE);
   env = g_environ_setenv (env, "QMIG_CONFIG", config, TRUE);
+  env = g_environ_setenv (env, "QMIG_PKI_DIR", host->pki_dir, TRUE);
   env = g_environ_unsetenv (env, "QMIG_HOST");
   return fault != NULL ? g_environ_setenv (env, "QMIG_FAULT", fault, TRUE) : g_environ_unsetenv (env, "QMIG_FAULT");
 }
@@ -66,6 +59,7 @@ host_init (RigHost *host, const char *dir, const char *name)
   host->name = g_strdup (name);
   host->runtime_dir = g_strdup_printf ("%s/%s/r", dir, name);
   host->state_dir = g_strdup_printf ("%s/%s/s", dir, name);
+  host->pki_dir = g_strdup_printf ("%s/%s/pki", dir, name);
   host->uri = g_strdup_printf ("unix:%s/agent.sock", host->runtime_dir);
   g_assert_no_errno (g_mkdir_with_parents (host->runtime_dir, 0700));
   g_assert_no_errno (g_mkdir_with_parents (host->state_dir, 0700));
@@ -78,6 +72,7 @@ host_clear (RigHost *host)
   g_free (host->name);
   g_free (host->runtime_dir);
   g_free (host->state_dir);
+  g_free (host->pki_dir);
   g_free (host->uri);
 }
 
@@ -86,10 +81,11 @@ agent_answers (const RigHost *host)
 {
   const char *argv[] = { qmig_program (), "--no-autostart", "agent", "status", NULL };
   g_auto(GStrv) env = host_environment (host, NULL);
-  int status = -1;
+  int quiet = open ("/dev/null", O_WRONLY | O_CLOEXEC);
+  int status = place_run (host->place, argv, (const char *const *) env, quiet);
 
-  return g_spawn_sync (NULL, (char **) argv, env, G_SPAWN_STDOUT_TO_DEV_NULL | G_SPAWN_STDERR_TO_DEV_NULL, NULL, NULL, NULL, NULL,
-                       &status, NULL) && status == 0;
+  close (quiet);
+  return status == 0;
 }
 
 void
@@ -98,14 +94,11 @@ rig_start_agent (Rig *rig, RigHost *host, const char *fault)
   const char *argv[] = { qmig_program (), "agent", "run", "--name", host->name, NULL };
   g_auto(GStrv) env = host_environment (host, fault);
   g_autofree char *log = g_strdup_printf ("%s/%s.log", rig->dir, host->name);
-  g_autoptr(GError) error = NULL;
   int fd = open (log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
 
   g_assert_cmpint (fd, >=, 0);
   g_assert_cmpint (host->agent, ==, 0);
-  g_spawn_async_with_fds (NULL, (char **) argv, env, G_SPAWN_DO_NOT_REAP_CHILD | G_SPAWN_STDOUT_TO_DEV_NULL, die_with_test, NULL, &host->agent,
-                          -1, -1, fd, &error);
-  g_assert_no_error (error);
+  host->agent = place_spawn (host->place, argv, (const char *const *) env, NULL, fd);
   close (fd);
 
   for (int i = 0; !agent_answers (host); i++)
@@ -134,58 +127,95 @@ rig_wait_agent_dead (RigHost *host)
 
 /* -- the rig ------------------------------------------------------------------- */
 
-/* TCG before QEMU 9 loses pages of a running guest: without KVM only a newer QEMU can tell the truth. */
 static gboolean
-choose_qemu (Rig *rig)
+kvm_serves (void)
 {
-  const char *newer = from_environment ("QMIG_TEST_QEMU_TCG", QMIG_BUILD_ROOT "/qemus/10/qemu-system-x86_64");
   const char *probe[] = { from_environment ("QMIG_TEST_KVM_PROBE", QMIG_BUILD_ROOT "/data/guest/kvm-probe"), NULL };
   int status = -1;
 
-  if (g_spawn_sync (NULL, (char **) probe, NULL, G_SPAWN_STDOUT_TO_DEV_NULL | G_SPAWN_STDERR_TO_DEV_NULL, NULL, NULL, NULL, NULL,
-                    &status, NULL) && status == 0)
-    {
-      rig->qemu = g_find_program_in_path ("qemu-system-x86_64");
-      rig->accel = g_strdup ("kvm");
-    }
-  else if (g_file_test (newer, G_FILE_TEST_IS_EXECUTABLE))
-    {
-      rig->qemu = g_strdup (newer);
-      rig->accel = g_strdup ("tcg");
-    }
-  return rig->qemu != NULL;
+  return g_spawn_sync (NULL, (char **) probe, NULL, G_SPAWN_STDOUT_TO_DEV_NULL | G_SPAWN_STDERR_TO_DEV_NULL, NULL, NULL, NULL, NULL,
+                       &status, NULL) && status == 0;
 }
 
-Rig *
-rig_new (void)
+static void
+use_kvm (Rig *rig)
 {
-  g_autoptr(GError) error = NULL;
-  g_autofree char *pattern = NULL;
-  Rig *rig = g_new0 (Rig, 1);
+  rig->qemu = g_find_program_in_path ("qemu-system-x86_64");
+  rig->accel = g_strdup ("kvm");
+}
 
-  if (!choose_qemu (rig))
-    {
-      g_test_skip ("KVM does not serve here and there is no newer QEMU for TCG (./setup qemus)");
-      g_free (rig);
-      return NULL;
-    }
-  rig->memory_mib = 128;
-  rig->dir = g_dir_make_tmp ("qmXXXXXX", &error);
-  g_assert_no_error (error);
-  rig->vm = g_path_get_basename (rig->dir);
-  host_init (&rig->alpha, rig->dir, "a");
-  host_init (&rig->beta, rig->dir, "b");
+/* TCG before QEMU 9 loses pages of a running guest: without KVM only a newer QEMU can tell the truth. */
+static gboolean
+use_tcg (Rig *rig)
+{
+  const char *newer = from_environment ("QMIG_TEST_QEMU_TCG", QMIG_BUILD_ROOT "/qemus/10/qemu-system-x86_64");
+
+  if (!g_file_test (newer, G_FILE_TEST_IS_EXECUTABLE))
+    return FALSE;
+  rig->qemu = g_strdup (newer);
+  rig->accel = g_strdup ("tcg");
+  return TRUE;
+}
+
+static void
+watch_guest (Rig *rig)
+{
+  g_autofree char *at_first = g_strdup_printf ("%s/tick.sock", rig->dir);
 
   rig->watch = guest_watch_new ();
-  pattern = g_strdup_printf ("%s/tick.sock", rig->dir);
-  guest_watch_add (rig->watch, pattern);
+  guest_watch_add (rig->watch, at_first);
   for (int i = 0; i < 2; i++)
     {
       g_autofree char *moved = g_strdup_printf ("%s/%s/r/vm/*/tick.sock", rig->dir, i == 0 ? "a" : "b");
 
       guest_watch_add_pattern (rig->watch, moved);
     }
+}
+
+/* Takes over @rig, with its QEMU chosen. */
+static Rig *
+set_up (Rig *rig)
+{
+  g_autoptr(GError) error = NULL;
+
+  rig->memory_mib = 128;
+  rig->dir = g_dir_make_tmp ("qmXXXXXX", &error);
+  g_assert_no_error (error);
+  rig->vm = g_path_get_basename (rig->dir);
+  host_init (&rig->alpha, rig->dir, "a");
+  host_init (&rig->beta, rig->dir, "b");
+  watch_guest (rig);
   return rig;
+}
+
+Rig *
+rig_new (void)
+{
+  Rig *rig = g_new0 (Rig, 1);
+
+  if (kvm_serves ())
+    use_kvm (rig);
+  else if (!use_tcg (rig))
+    {
+      g_test_skip ("KVM does not serve here and there is no newer QEMU for TCG (./setup qemus)");
+      g_free (rig);
+      return NULL;
+    }
+  return set_up (rig);
+}
+
+Rig *
+rig_new_tcg (void)
+{
+  Rig *rig = g_new0 (Rig, 1);
+
+  if (!use_tcg (rig))
+    {
+      g_test_skip ("there is no newer QEMU for TCG (./setup qemus)");
+      g_free (rig);
+      return NULL;
+    }
+  return set_up (rig);
 }
 
 static void
@@ -231,34 +261,37 @@ rig_free (Rig *rig)
 
 /* -- the guest -------------------------------------------------------------------- */
 
-static void
-add (GPtrArray *argv, const char *text)
+void
+rig_start_own_guest (Rig *rig, const char *const *arguments)
 {
-  g_ptr_array_add (argv, g_strdup (text));
-}
-
-static void
-spawn_guest (Rig *rig, const char *config, const char *const *more)
-{
-  g_autoptr(GPtrArray) argv = g_ptr_array_new_with_free_func (g_free);
-  g_autoptr(GError) error = NULL;
-  g_autofree char *image = guest_watch_find_image (&error);
-  g_autofree char *tick = g_build_filename (rig->dir, GUEST_WATCH_SOCKET_NAME, NULL);
+  g_autoptr(GPtrArray) argv = g_ptr_array_new ();
   g_autofree char *qmp = g_strdup_printf ("unix:%s/user.qmp,server=on,wait=off", rig->dir);
   g_autofree char *memory = g_strdup_printf ("%u", rig->memory_mib);
   const char *fixed[] = { rig->qemu, "-machine", "q35", "-accel", rig->accel, "-cpu", "qemu64", "-m", memory, "-nodefaults",
                           "-no-user-config", "-display", "none", "-name", rig->vm, "-qmp", qmp, NULL };
 
-  g_assert_no_error (error);
   for (const char **arg = fixed; *arg != NULL; arg++)
-    add (argv, *arg);
-  guest_watch_append_arguments (argv, image, config, tick);
-  for (const char *const *arg = more; arg != NULL && *arg != NULL; arg++)
-    add (argv, *arg);
+    g_ptr_array_add (argv, (char *) *arg);
+  for (const char *const *arg = arguments; *arg != NULL; arg++)
+    g_ptr_array_add (argv, (char *) *arg);
   g_ptr_array_add (argv, NULL);
+  rig->guest = place_spawn (rig->alpha.place, (const char *const *) argv->pdata, NULL, NULL, -1);
+}
 
-  g_spawn_async (NULL, (char **) argv->pdata, NULL, G_SPAWN_DO_NOT_REAP_CHILD, die_with_test, NULL, &rig->guest, &error);
+static void
+spawn_guest (Rig *rig, const char *config, const char *const *more)
+{
+  g_autoptr(GPtrArray) arguments = g_ptr_array_new_with_free_func (g_free);
+  g_autoptr(GError) error = NULL;
+  g_autofree char *image = guest_watch_find_image (&error);
+  g_autofree char *tick = g_build_filename (rig->dir, GUEST_WATCH_SOCKET_NAME, NULL);
+
   g_assert_no_error (error);
+  guest_watch_append_arguments (arguments, image, config, tick);
+  for (const char *const *arg = more; arg != NULL && *arg != NULL; arg++)
+    g_ptr_array_add (arguments, g_strdup (*arg));
+  g_ptr_array_add (arguments, NULL);
+  rig_start_own_guest (rig, (const char *const *) arguments->pdata);
 }
 
 void
@@ -283,9 +316,19 @@ listens (const char *path)
 }
 
 void
+rig_wait_socket (const char *path)
+{
+  for (int i = 0; !listens (path); i++)
+    {
+      g_assert_cmpint (i, <, PATIENCE_MS * 1000 / POLL_US);
+      g_usleep (POLL_US);
+    }
+}
+
+void
 rig_start_stopped_guest (Rig *rig, const char *const *more)
 {
-  g_autofree char *socket = g_build_filename (rig->dir, "user.qmp", NULL);
+  g_autofree char *monitor = g_build_filename (rig->dir, "user.qmp", NULL);
   g_autoptr(GPtrArray) all = g_ptr_array_new ();
 
   g_ptr_array_add (all, (char *) "-S");
@@ -293,11 +336,7 @@ rig_start_stopped_guest (Rig *rig, const char *const *more)
     g_ptr_array_add (all, (char *) *arg);
   g_ptr_array_add (all, NULL);
   spawn_guest (rig, "ws=1;rate=0", (const char *const *) all->pdata);
-  for (int i = 0; !listens (socket); i++)
-    {
-      g_assert_cmpint (i, <, PATIENCE_MS * 1000 / POLL_US);
-      g_usleep (POLL_US);
-    }
+  rig_wait_socket (monitor);
 }
 
 /* -- commands ------------------------------------------------------------------------ */
@@ -317,7 +356,6 @@ rig_qmig_begin (Rig *rig, const RigHost *host, const char *const *args)
   RigPending *pending = g_new0 (RigPending, 1);
   g_autoptr(GPtrArray) argv = g_ptr_array_new ();
   g_auto(GStrv) env = host_environment (host, NULL);
-  g_autoptr(GError) error = NULL;
   int out = -1, err;
 
   g_ptr_array_add (argv, (char *) qmig_program ());
@@ -329,9 +367,7 @@ rig_qmig_begin (Rig *rig, const RigHost *host, const char *const *args)
   pending->err_path = g_strdup_printf ("%s/err-%d", rig->dir, g_atomic_int_add (&serial, 1));
   err = open (pending->err_path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
   g_assert_cmpint (err, >=, 0);
-  g_spawn_async_with_pipes_and_fds (NULL, (const char *const *) argv->pdata, (const char *const *) env, G_SPAWN_DO_NOT_REAP_CHILD,
-                                    NULL, NULL, -1, -1, err, NULL, NULL, 0, &pending->pid, NULL, &out, NULL, &error);
-  g_assert_no_error (error);
+  pending->pid = place_spawn (host->place, (const char *const *) argv->pdata, (const char *const *) env, &out, err);
   close (err);
   pending->out = fdopen (out, "r");
   pending->seen = g_string_new (NULL);

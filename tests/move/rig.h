@@ -12,6 +12,7 @@
 
 #include "api-types.h"
 #include "guest-watch.h"
+#include "place.h"
 
 G_BEGIN_DECLS
 
@@ -20,7 +21,9 @@ typedef struct
   char *name;
   char *runtime_dir;
   char *state_dir;
+  char *pki_dir;
   char *uri;
+  const Place *place; /* where its processes run; NULL: beside the test */
   GPid agent;       /* 0 while none runs */
 } RigHost;
 
@@ -47,6 +50,8 @@ typedef struct
 
 /* NULL after g_test_skip() where neither KVM nor a QEMU whose TCG keeps track of pages is there. */
 Rig *rig_new (void);
+/* The same with TCG, also where KVM serves: for a guest that KVM cannot run everywhere. */
+Rig *rig_new_tcg (void);
 void rig_free (Rig *rig);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (Rig, rig_free)
 
@@ -58,8 +63,13 @@ void rig_wait_agent_dead (RigHost *host);
 
 /* Starts the demo guest by hand, as any user would, and waits until it works. @config: see guest-watch.h; @more: (nullable) further arguments */
 void rig_start_guest (Rig *rig, const char *config, const char *const *more);
+/* Starts a guest of the caller's own on alpha, without a watch on it; does not wait.  @arguments: what makes the guest */
+void rig_start_own_guest (Rig *rig, const char *const *arguments);
 /* The guest is not run: a stopped QEMU. */
 void rig_start_stopped_guest (Rig *rig, const char *const *more);
+
+/* Until somebody listens there. */
+void rig_wait_socket (const char *path);
 
 /* `qmig ARGS…` against @host's agent; blocks. */
 RigRun *rig_qmig (Rig *rig, const RigHost *host, ...) G_GNUC_NULL_TERMINATED;
