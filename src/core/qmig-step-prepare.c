@@ -7,6 +7,7 @@
 #include "qmp-commands.h"
 #include "qmp-error.h"
 
+#define CLOCK_QUESTIONS 3
 #define HOLD_MIN_BANDWIDTH (64 * 1024)
 
 /* -- stage 0: check ---------------------------------------------------------- */
@@ -122,6 +123,25 @@ qmig_step_check (QmigMigration *self, QmpWait *wait, GError **error)
 
 /* -- stage 1: prepare the destination, tune the source ----------------------- */
 
+/* The answer with the facts took as long as that host needed to gather them, and maybe a login: a short question knows the
+ * clock better.  What it says is only for measuring. */
+static void
+measure_clock (QmigMigration *self, QmpWait *wait)
+{
+  if (self->entry->plan->same_machine)
+    return;
+  for (int i = 0; i < CLOCK_QUESTIONS; i++)
+    {
+      gint64 asked_us = g_get_real_time ();
+      g_autoptr(QmigIncoming) incoming = qmig_host_renew (self->host, self->id, wait, NULL);
+      gint64 answered_us = g_get_real_time ();
+      gint64 uncertainty_us = (answered_us - asked_us) / 2;
+
+      if (incoming != NULL && uncertainty_us >= 0 && uncertainty_us < self->clock.uncertainty_us)
+        self->clock = (QmigClockOffset) { incoming->time_us - (asked_us + answered_us) / 2, uncertainty_us };
+    }
+}
+
 gboolean
 qmig_step_prepare (QmigMigration *self, QmpWait *wait, GError **error)
 {
@@ -138,6 +158,7 @@ qmig_step_prepare (QmigMigration *self, QmpWait *wait, GError **error)
   if (self->uri == NULL)
     return FALSE;
   qmig_migration_set_destination_pid (self, incoming->pid);
+  measure_clock (self, wait);
   qmig_host_follow (self->host, self->id);
   return TRUE;
 }
