@@ -133,7 +133,7 @@ measure_clock (QmigMigration *self, QmpWait *wait)
   for (int i = 0; i < CLOCK_QUESTIONS; i++)
     {
       gint64 asked_us = g_get_real_time ();
-      g_autoptr(QmigIncoming) incoming = qmig_host_renew (self->host, self->id, wait, NULL);
+      g_autoptr(QmigIncoming) incoming = qmig_host_query (self->host, self->id, wait, NULL);
       gint64 answered_us = g_get_real_time ();
       gint64 uncertainty_us = (answered_us - asked_us) / 2;
 

@@ -491,7 +491,7 @@ static const Case cases[] = {
   { "precopy/monitor-lost", renew_often, NULL, hang_up_source, QMIG_OUTCOME_ROLLED_BACK, QMIG_EXIT_ROLLED_BACK, QMIG_LOCATION_SOURCE,
     BEGUN " migrate migrate_cancel " UNTUNED, "closed", "running", QMIG_INCOMING_GONE },
   { "switchover/monitor-lost", short_device, "before-switchover", hang_up_source, QMIG_OUTCOME_ROLLED_BACK, QMIG_EXIT_ROLLED_BACK, QMIG_LOCATION_SOURCE,
-    BEGUN " migrate migrate_cancel " UNTUNED, "closed", "running", QMIG_INCOMING_GONE },
+    NULL, "closed", "running", QMIG_INCOMING_GONE },
   { "precopy/destination-lost", renew_often, NULL, destination_dies_loudly, QMIG_OUTCOME_ROLLED_BACK, QMIG_EXIT_ROLLED_BACK, QMIG_LOCATION_SOURCE,
     BEGUN " migrate migrate_cancel " UNTUNED, "QEMU on 'beta' says: qemu: out of memory", "running", QMIG_INCOMING_GONE },
   { "precopy/cancelled", renew_often, NULL, cancel, QMIG_OUTCOME_CANCELLED, QMIG_EXIT_CANCELLED, QMIG_LOCATION_SOURCE,
