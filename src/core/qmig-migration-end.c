@@ -70,8 +70,11 @@ qmig_migration_end_in_doubt (QmigMigration *self, QmigLocation location)
 static char *
 tell_leftover (QmigMigration *self)
 {
-  return g_strdup_printf ("a stopped copy (pid %" G_GINT64_FORMAT ") may be left on '%s': `qmig recover %s` ends it when that host answers; "
-                          "never continue it", self->info->destination_pid, self->entry->plan->destination, self->id);
+  g_autofree char *pid = self->info->destination_pid != QMIG_UNSET ? g_strdup_printf (" (pid %" G_GINT64_FORMAT ")", self->info->destination_pid)
+                                                                   : g_strdup ("");
+
+  return g_strdup_printf ("a stopped copy%s may be left on '%s', until its lease ends: `qmig recover %s` ends it when that host answers; never continue it", pid,
+                          self->entry->plan->destination, self->id);
 }
 
 static void

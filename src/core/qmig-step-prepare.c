@@ -166,12 +166,15 @@ qmig_step_prepare (QmigMigration *self, QmpWait *wait, GError **error)
 gboolean
 qmig_undo_prepare (QmigMigration *self, QmpWait *wait, GError **error)
 {
+  g_autoptr(QmpWait) within = NULL;
   g_autoptr(QmigIncoming) incoming = NULL;
   g_autoptr(GError) cause = NULL;
 
   if (self->host == NULL)
     return TRUE;
-  incoming = qmig_sides_ask_patiently (self, qmig_host_abort, wait, &cause);
+  /* A host that stays silent ends the copy by itself when the lease is over. */
+  within = qmp_wait_new_within (wait, "the destination's end", 2 * qmig_limits.abort_ms);
+  incoming = qmig_sides_ask_patiently (self, qmig_host_abort, within, &cause);
   self->leftover = incoming == NULL;
   if (incoming != NULL)
     return TRUE;

@@ -6,7 +6,6 @@
 #include <sys/wait.h>
 
 #define RELAY_PORT 7646
-#define AGENT_PORT 7647
 
 const LabTransport lab_transports[] = {
   { .name = "tcp", .way = LAB_RELAYED, .in_clear = TRUE },
@@ -101,7 +100,7 @@ lab_uri (Lab *lab, const RigHost *from, const RigHost *to)
       return lab_ssh_uri (lab, to);
 
     case LAB_ENROLLED:
-      return g_strdup_printf ("https://%s:%d", lab_net_host (lab, to)->address, AGENT_PORT);
+      return g_strdup_printf ("https://%s:%d", lab_net_host (lab, to)->address, LAB_AGENT_PORT);
     }
   g_assert_not_reached ();
 }

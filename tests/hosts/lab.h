@@ -8,6 +8,8 @@
 
 G_BEGIN_DECLS
 
+#define LAB_AGENT_PORT 7647
+
 /* How the memory travels, and how the agents speak with each other.  All tests run with each of them. */
 typedef enum
 {

@@ -2,6 +2,12 @@
 
 /* Moves between two machines that share nothing but files and a cable. */
 
+#include <arpa/inet.h>
+#include <errno.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
 #include "capture.h"
 #include "lab.h"
 
@@ -76,10 +82,73 @@ test_listener (const LabTransport *transport)
   rig_assert_one_runs (lab->rig);
 }
 
+#define STRANGERS 1000
+
+/* They say nothing, each from a port of its own.  The descriptors are the caller's. */
+static GArray *
+flood (Lab *lab, const RigHost *host)
+{
+  GArray *strangers = g_array_new (FALSE, FALSE, sizeof (int));
+  struct sockaddr_in address = { .sin_family = AF_INET, .sin_port = htons (LAB_AGENT_PORT) };
+
+  g_assert_cmpint (inet_pton (AF_INET, lab_net_host (lab, host)->address, &address.sin_addr), ==, 1);
+  for (int i = 0; i < STRANGERS; i++)
+    {
+      int fd = place_socket (&lab->net->outside, AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+      g_assert_cmpint (fd, >=, 0);
+      g_assert_true (connect (fd, (struct sockaddr *) &address, sizeof address) == 0 || errno == EINPROGRESS);
+      g_array_append_val (strangers, fd);
+    }
+  return strangers;
+}
+
+static void
+assert_ok (Lab *lab, const char *what, const char *argument, const char *option)
+{
+  g_autoptr(RigRun) run = rig_qmig (lab->rig, &lab->rig->alpha, what, argument, option, NULL);
+
+  if (run->exit_code != 0)
+    g_test_message ("%s", run->err);
+  g_assert_cmpint (run->exit_code, ==, 0);
+}
+
+/* A thousand strangers at the agent's door disturb neither who is known there nor the migration that runs. */
+static void
+test_strangers (const LabTransport *transport)
+{
+  g_autoptr(Lab) lab = transport->way == LAB_ENROLLED ? lab_new (transport, rig_new) : NULL;
+  g_autoptr(GArray) strangers = NULL;
+  g_autoptr(RigRun) run = NULL;
+  const char *more[] = { "--hold", NULL };
+  RigPending *pending;
+
+  if (transport->way != LAB_ENROLLED)
+    g_test_skip ("no port is open to strangers");
+  if (lab == NULL || !lab_start_agents (lab, NULL))
+    return;
+  rig_start_guest (lab->rig, BUSY, NULL);
+  pending = lab_migrate (lab, &lab->rig->alpha, &lab->rig->beta, more);
+  rig_pending_wait_for (pending, "\"pass\":3");
+
+  strangers = flood (lab, &lab->rig->beta);
+  assert_ok (lab, "host", "test", lab->rig->beta.name);
+  assert_ok (lab, "switch", "last", "--go");
+  run = rig_finish (pending);
+  assert_moved (lab, run, &lab->rig->beta);
+  rig_assert_one_runs (lab->rig);
+  for (guint i = 0; i < strangers->len; i++)
+    close (g_array_index (strangers, int, i));
+}
+
 int
 main (int argc, char **argv)
 {
+  struct rlimit files = { 4096, 4096 };
+
   g_test_init (&argc, &argv, NULL);
+  setrlimit (RLIMIT_NOFILE, &files);
+  lab_add_tests ("strangers", test_strangers);
   lab_add_tests ("there-and-back", test_there_and_back);
   lab_add_tests ("listener-on-the-wire", test_listener);
   return g_test_run ();
