@@ -34,7 +34,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (Lab, lab_free)
 /* Both agents, and the way from each to the other over the cable.  @fault: (nullable): of the source's agent, see fault-points.c */
 void lab_start_agents (Lab *lab, const char *fault);
 
-/* Adds `/hosts/TRANSPORT/NAME` for each transport. */
+/* Adds `/hosts/NAME/TRANSPORT` for each transport. */
 void lab_add_tests (const char *name, void (*test) (const LabTransport *transport));
 
 /* `qmig migrate` of the guest from one host to the other, with @more arguments; `-o jsonl` for lab's callers to read.
