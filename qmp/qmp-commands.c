@@ -356,6 +356,20 @@ qmp_migrate_set_parameters (QmpClient *c, JsonObject *parameters, QmpWait *w, GE
   return act (c, "migrate-set-parameters", parameters, w, error);
 }
 
+gboolean
+qmp_object_add (QmpClient *c, const char *type, const char *id, JsonObject *properties, QmpWait *w, GError **error)
+{
+  json_object_set_string_member (properties, "qom-type", type);
+  json_object_set_string_member (properties, "id", id);
+  return act (c, "object-add", properties, w, error);
+}
+
+gboolean
+qmp_object_del (QmpClient *c, const char *id, QmpWait *w, GError **error)
+{
+  return act (c, "object-del", object_with ("id", id), w, error);
+}
+
 JsonObject *
 qmp_query_migrate_parameters (QmpClient *c, QmpWait *w, GError **error)
 {

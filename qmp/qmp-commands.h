@@ -51,6 +51,9 @@ gboolean qmp_cont (QmpClient *c, QmpWait *w, GError **error);
 gboolean qmp_stop (QmpClient *c, QmpWait *w, GError **error);
 /* A connection that closes before the answer counts as done: QEMU is going. */
 gboolean qmp_quit (QmpClient *c, QmpWait *w, GError **error);
+/* @properties: (transfer full): of the new object */
+gboolean qmp_object_add (QmpClient *c, const char *type, const char *id, JsonObject *properties, QmpWait *w, GError **error);
+gboolean qmp_object_del (QmpClient *c, const char *id, QmpWait *w, GError **error);
 /* initial 50 ms, max 550 ms, rounds 5, step 50 ms, as QEMU's own after a migration */
 gboolean qmp_announce_self (QmpClient *c, QmpWait *w, GError **error);
 

@@ -4,11 +4,13 @@
 
 #include "agent.h"
 #include "cli.h"
+#include "client.h"
 
 int
 main (int argc, char **argv)
 {
   const CliFaces faces = { .run_agent = qmig_agent_run };
 
+  qmig_client_init_tls ();
   return cli_main (argc, argv, &faces);
 }

@@ -8,11 +8,13 @@
 #include <sys/stat.h>
 
 #include "agent-host-remote.h"
+#include "agent-tls.h"
 #include "client-dirs.h"
 #include "client.h"
 #include "qmig-host-local.h"
 
 #define REACH_MS 3000
+#define REACH_BY_SSH_MS 15000 /* with a login */
 #define FACTS_MS 20000
 
 static QmigHostInfo *
@@ -21,6 +23,7 @@ host_info (Agent *agent, QmigJournal *journal)
   QmigHostInfo *info = qmig_env_host_info_from (&agent->env, journal);
 
   info->active_migrations = agent_migrations_count (agent);
+  info->listen = agent_tls_dup_uri (agent);
   return info;
 }
 
@@ -47,6 +50,12 @@ is_own (Agent *agent, const char *uri)
          && stat (agent->socket_path, &ours) == 0 && theirs.st_dev == ours.st_dev && theirs.st_ino == ours.st_ino;
 }
 
+char *
+agent_host_resolve (Agent *agent, const char *name_or_uri, GError **error)
+{
+  return is_own (agent, name_or_uri) ? g_strconcat ("unix:", agent->socket_path, NULL) : qmig_client_resolve_host (name_or_uri, error);
+}
+
 QmigHost *
 agent_open_host (const QmigEnv *env, const char *uri, GError **error)
 {
@@ -60,40 +69,18 @@ agent_open_host (const QmigEnv *env, const char *uri, GError **error)
   return agent_host_remote_new (resolved, uri, error);
 }
 
-typedef struct
-{
-  QmigHostInfo *info;
-  gint64 rtt_us;
-  gint64 offset_us; /* of its wall clock against ours, ± rtt / 2 */
-} Reached;
-
-static gboolean
-reach (const char *uri, Reached *reached, GError **error)
+static QmigHostInfo *
+reach (const char *uri, GError **error)
 {
   g_autoptr(QmigClient) client = qmig_client_new (uri, error);
-  g_autoptr(JsonObject) first = NULL;
-  g_autoptr(JsonObject) answer = NULL;
-  gint64 asked_us;
+  gint64 ms = g_str_has_prefix (uri, "ssh://") ? REACH_BY_SSH_MS : REACH_MS;
+  g_autoptr(JsonObject) answer = client != NULL ? qmig_client_call (client, "GET", "/v1/host", NULL, ms, NULL, NULL, error) : NULL;
 
-  /* The first question pays for the connection; only the second one measures. */
-  if (client != NULL)
-    first = qmig_client_call (client, "GET", "/v1/host", NULL, REACH_MS, NULL, NULL, error);
-  if (first == NULL)
-    return FALSE;
-
-  asked_us = g_get_real_time ();
-  answer = qmig_client_call (client, "GET", "/v1/host", NULL, REACH_MS, NULL, NULL, error);
-  reached->rtt_us = g_get_real_time () - asked_us;
-  reached->info = answer != NULL ? qmig_host_info_from_object (answer, error) : NULL;
-  if (reached->info == NULL)
-    return FALSE;
-
-  reached->offset_us = reached->info->time_us - (asked_us + reached->rtt_us / 2);
-  return TRUE;
+  return answer != NULL ? qmig_host_info_from_object (answer, error) : NULL;
 }
 
 static void
-look_at (Agent *agent, QmigHostEntry *entry, Reached *reached)
+look_at (Agent *agent, QmigHostEntry *entry)
 {
   g_autoptr(GError) error = NULL;
 
@@ -107,15 +94,12 @@ look_at (Agent *agent, QmigHostEntry *entry, Reached *reached)
     {
       g_autoptr(QmigJournal) journal = agent_open_journal (agent, NULL);
 
-      reached->info = host_info (agent, journal);
-      entry->reachable = TRUE;
+      entry->info = host_info (agent, journal);
     }
   else
-    {
-      entry->reachable = reach (entry->uri, reached, &error);
-    }
+    entry->info = reach (entry->uri, &error);
 
-  entry->info = reached->info;
+  entry->reachable = entry->info != NULL;
   entry->problem = error != NULL ? g_strdup (error->message) : NULL;
 }
 
@@ -124,10 +108,9 @@ look_in_thread (gpointer user_data)
 {
   gpointer *args = user_data;
   GMainContext *context = g_main_context_new ();
-  Reached reached = { 0 };
 
   g_main_context_push_thread_default (context);
-  look_at (args[0], args[1], &reached);
+  look_at (args[0], args[1]);
   g_main_context_pop_thread_default (context);
   g_main_context_unref (context);
   return NULL;
@@ -175,14 +158,13 @@ agent_add_host (AgentRequest *request, GError **error)
 {
   g_autoptr(QmigHostRequest) body = agent_request_read (request, &qmig_host_request_type, TRUE, error);
   g_autoptr(QmigHostEntry) entry = NULL;
-  Reached reached = { 0 };
   gboolean added;
 
   if (body == NULL)
     return NULL;
 
   g_mutex_lock (&config_lock);
-  added = qmig_client_add_host (body->name, body->uri, error);
+  added = qmig_client_add_host (body->name, body->uri, body->labels, error);
   g_mutex_unlock (&config_lock);
   if (!added)
     return NULL;
@@ -190,7 +172,8 @@ agent_add_host (AgentRequest *request, GError **error)
   entry = qmig_host_entry_new ();
   entry->name = g_strdup (body->name);
   entry->uri = g_strdup (body->uri);
-  look_at (request->agent, entry, &reached);
+  entry->labels = g_strdupv (body->labels);
+  look_at (request->agent, entry);
   request->status = SOUP_STATUS_CREATED;
   return qmig_host_entry_to_object (entry);
 }
@@ -204,34 +187,6 @@ agent_remove_host (AgentRequest *request, GError **error)
   removed = qmig_client_remove_host (request->params[0], error);
   g_mutex_unlock (&config_lock);
   return removed ? json_object_new () : NULL;
-}
-
-/* A host entry, and beside it the clock: {"rtt_ms", "clock_offset_ms", "clock_uncertainty_ms"}. */
-JsonObject *
-agent_test_host (AgentRequest *request, GError **error)
-{
-  g_autofree char *uri = is_own (request->agent, request->params[0])
-                             ? g_strdup ("local")
-                             : qmig_client_resolve_host (request->params[0], error);
-  g_autoptr(QmigHostEntry) entry = NULL;
-  Reached reached = { 0 };
-  JsonObject *object;
-
-  if (uri == NULL)
-    return NULL;
-
-  entry = qmig_host_entry_new ();
-  entry->name = g_strdup (request->params[0]);
-  entry->uri = g_steal_pointer (&uri);
-  look_at (request->agent, entry, &reached);
-  object = qmig_host_entry_to_object (entry);
-  if (entry->reachable)
-    {
-      json_object_set_double_member (object, "rtt_ms", (double) reached.rtt_us / 1000);
-      json_object_set_double_member (object, "clock_offset_ms", (double) reached.offset_us / 1000);
-      json_object_set_double_member (object, "clock_uncertainty_ms", (double) reached.rtt_us / 2000);
-    }
-  return object;
 }
 
 /* -- what a source wants to know --------------------------------------------------- */

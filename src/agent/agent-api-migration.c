@@ -214,6 +214,8 @@ read_migrate_request (AgentRequest *request, GError **error)
   if (client == NULL)
     return NULL;
 
+  g_free (body->who);
+  body->who = g_strdup (request->who);
   g_free (body->destination);
   body->destination = g_steal_pointer (&uri);
   return g_steal_pointer (&body);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "agent-host-remote.h"
 
+#include "client-tunnel.h"
 #include "client.h"
 
 /* One question to the other side is outstanding all the time; it answers at once when something changes, and after
@@ -22,6 +23,7 @@ struct _AgentHostRemote
   GCancellable *stop;   /* ends the question under way */
   gboolean asking;
   GSource *retry;
+  ClientTunnel *stream; /* (nullable): the way of a migration stream through ssh */
   GError *silent; /* why the last question got no answer (nullable) */
 };
 
@@ -60,6 +62,7 @@ agent_host_remote_finalize (GObject *object)
 {
   AgentHostRemote *self = AGENT_HOST_REMOTE (object);
 
+  g_clear_pointer (&self->stream, client_tunnel_free);
   g_clear_object (&self->client);
   g_clear_pointer (&self->context, g_main_context_unref);
   g_clear_object (&self->stop);
@@ -299,9 +302,27 @@ agent_host_remote_peek (QmigHost *host, GError **error)
   return self->latest;
 }
 
+/* Through ssh the destination's socket is not here: what we listen on leads there.  The stream outlives us. */
+static char *
+agent_host_remote_dial (QmigHost *host, const char *migration, const char *uri, GError **error)
+{
+  AgentHostRemote *self = AGENT_HOST_REMOTE (host);
+
+  if (!g_str_has_prefix (qmig_client_get_uri (self->client), "ssh://") || !g_str_has_prefix (uri, "unix:"))
+    return g_strdup (uri);
+
+  g_clear_pointer (&self->stream, client_tunnel_free);
+  self->stream = client_tunnel_new (qmig_client_get_uri (self->client), migration, error);
+  if (self->stream == NULL)
+    return NULL;
+  client_tunnel_leave (self->stream);
+  return g_strconcat ("unix:", client_tunnel_get_path (self->stream), NULL);
+}
+
 static void
 agent_host_remote_iface_init (QmigHostInterface *iface)
 {
+  iface->dial = agent_host_remote_dial;
   iface->get_name = agent_host_remote_get_name;
   iface->get_facts = agent_host_remote_get_facts;
   iface->prepare = agent_host_remote_prepare;

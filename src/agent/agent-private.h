@@ -19,6 +19,8 @@ G_BEGIN_DECLS
 typedef struct _Agent Agent;
 typedef struct _AgentRequest AgentRequest;
 typedef struct _AgentRoute AgentRoute;
+typedef struct _AgentTls AgentTls;
+typedef struct _AgentChanges AgentChanges;
 
 struct _Agent
 {
@@ -28,16 +30,22 @@ struct _Agent
   GMainLoop *loop;
   QmigJournal *journal;     /* of the main context; other threads open their own */
   SoupServer *server;
+  GSocket *inherited;       /* (nullable): of the service manager, which keeps it when we end */
+  AgentTls *tls;            /* (nullable) */
+  AgentChanges *changes;    /* (nullable) who did what, on its way to the journal */
   guint n_workers;          /* threads of requests that block, and of reservations */
   guint n_blocking;         /* of these, the ones of requests … */
   GQueue waiting;           /* … and AgentRequests that wait for one of them to end */
   int runtime_lock;
   int state_lock;
 
-  GMutex lock;              /* guards the two tables, which any thread may read */
+  GMutex lock;              /* guards these tables, which any thread may read */
   GHashTable *migrations;   /* id → QmigMigration, live or just over */
   GHashTable *unwritten_results; /* id → line of the result; main thread only */
   GHashTable *incomings;    /* id → AgentIncoming */
+  char *tls_uri;            /* (nullable) where https is served */
+  GHashTable *connections;  /* who, as text → number of connections */
+  GHashTable *links;        /* AgentLinks of TLS connections */
 
   GPtrArray *streams;       /* AgentStream, each owned by its request */
 };
@@ -57,6 +65,7 @@ struct _AgentRequest
   char *params[AGENT_MAX_PARAMS];   /* the path's variable segments, unescaped */
   GHashTable *query;
   JsonObject *body;                 /* (nullable) */
+  char *who;                        /* the caller, for people and the journal */
   guint status;                     /* of the answer, if it is no problem; 200 unless changed */
   char *problem_migration;          /* what the problem is about (nullable) */
   gint64 started_us;
@@ -86,6 +95,7 @@ QmigExit agent_error_exit (const GError *error);
 guint agent_exit_status (QmigExit code);
 
 /* Puts a problem where an answer goes, before or without a request. */
+char *agent_problem_to_text (const GError *error, const char *migration); /* (transfer full) */
 void agent_answer_problem (SoupServerMessage *message, guint status, const GError *error, const char *migration);
 
 /* -- routes (agent-routes.c) ------------------------------------------------ */
@@ -141,16 +151,31 @@ char *agent_incomings_find_pid (Agent *agent, gint64 pid, char **run_state);    
 /* Takes up every reservation of the journal. */
 gboolean agent_incomings_recover (Agent *agent, GError **error);
 
+/* -- changes (agent-changes.c) ----------------------------------------------- */
+
+AgentChanges *agent_changes_start (Agent *agent);
+/* Writes what is left. @self: (nullable) */
+void agent_changes_stop (AgentChanges *self);
+/* No worker is left that might read. */
+void agent_changes_free (AgentChanges *self);
+/* @request was let in and is being answered with @status. */
+void agent_changes_note (AgentRequest *request, guint status);
+
 /* -- handlers ---------------------------------------------------------------- */
 
 JsonObject *agent_get_host (AgentRequest *request, GError **error);
 JsonObject *agent_list_hosts (AgentRequest *request, GError **error);
 JsonObject *agent_add_host (AgentRequest *request, GError **error);
 JsonObject *agent_remove_host (AgentRequest *request, GError **error);
+JsonObject *agent_get_probe (AgentRequest *request, GError **error);
 JsonObject *agent_test_host (AgentRequest *request, GError **error);
 JsonObject *agent_get_doctor (AgentRequest *request, GError **error);
 JsonObject *agent_post_facts (AgentRequest *request, GError **error);
+JsonObject *agent_post_enroll_offer (AgentRequest *request, GError **error);
+JsonObject *agent_post_enroll_accept (AgentRequest *request, GError **error);
+JsonObject *agent_post_reload (AgentRequest *request, GError **error);
 JsonObject *agent_post_stop (AgentRequest *request, GError **error);
+JsonObject *agent_list_changes (AgentRequest *request, GError **error);
 
 JsonObject *agent_list_vms (AgentRequest *request, GError **error);
 JsonObject *agent_get_vm (AgentRequest *request, GError **error);
@@ -171,6 +196,9 @@ char *agent_find_migration (Agent *agent, QmigJournal *journal, const char *what
 
 /* A journal of the calling thread. */
 QmigJournal *agent_open_journal (Agent *agent, GError **error);
+
+/* The URI of a host of the config file; "local" and our own name lead to our own socket.  (transfer full) */
+char *agent_host_resolve (Agent *agent, const char *name_or_uri, GError **error);
 
 /* qmig_env's open_host. */
 QmigHost *agent_open_host (const QmigEnv *env, const char *uri, GError **error);

@@ -67,26 +67,31 @@ agent_exit_status (QmigExit code)
 }
 
 static void
-set_json (SoupServerMessage *message, const char *type, JsonObject *object)
+set_text (SoupServerMessage *message, const char *type, const char *json)
 {
-  g_autofree char *json = json_strict_print_object (object);
   char *line = g_strconcat (json, "\n", NULL);
 
   soup_server_message_set_response (message, type, SOUP_MEMORY_TAKE, line, strlen (line));
 }
 
-void
-agent_answer_problem (SoupServerMessage *message, guint status, const GError *error, const char *migration)
+char *
+agent_problem_to_text (const GError *error, const char *migration)
 {
   g_autoptr(QmigProblem) problem = qmig_problem_new ();
-  g_autoptr(JsonObject) object = NULL;
 
   problem->title = g_utf8_make_valid (error->message, -1);
   problem->exit_code = agent_error_exit (error);
   problem->migration = g_strdup (migration);
-  object = qmig_problem_to_object (problem);
+  return qmig_problem_to_text (problem);
+}
+
+void
+agent_answer_problem (SoupServerMessage *message, guint status, const GError *error, const char *migration)
+{
+  g_autofree char *problem = agent_problem_to_text (error, migration);
+
   soup_server_message_set_status (message, status, NULL);
-  set_json (message, "application/problem+json", object);
+  set_text (message, "application/problem+json", problem);
 }
 
 /* -- life ------------------------------------------------------------------- */
@@ -125,6 +130,7 @@ agent_request_free (AgentRequest *self)
   g_clear_pointer (&self->query, g_hash_table_unref);
   g_clear_pointer (&self->body, json_object_unref);
   g_free (self->problem_migration);
+  g_free (self->who);
   g_free (self);
 }
 
@@ -137,6 +143,7 @@ send_answer (AgentRequest *self)
 
   g_debug ("%s %s: %u in %.3f ms%s", soup_server_message_get_method (self->message), path, status,
            (double) (g_get_monotonic_time () - self->started_us) / 1000, self->gone ? ", to nobody" : "");
+  agent_changes_note (self, status);
   if (!self->gone)
     soup_server_message_unpause (self->message);
   agent_request_free (self);
@@ -145,8 +152,10 @@ send_answer (AgentRequest *self)
 void
 agent_request_reply (AgentRequest *self, JsonObject *object)
 {
+  g_autofree char *json = json_strict_print_object (object);
+
   soup_server_message_set_status (self->message, self->status, NULL);
-  set_json (self->message, "application/json", object);
+  set_text (self->message, "application/json", json);
   json_object_unref (object);
   send_answer (self);
 }

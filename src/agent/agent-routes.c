@@ -7,27 +7,34 @@
 #include <string.h>
 
 #define READ AGENT_NEED_READ
+#define TRY AGENT_NEED_TRY
 #define CHANGE AGENT_NEED_CHANGE
+#define ADMIN AGENT_NEED_ADMIN
 
 static const AgentRoute routes[] = {
   /* method, path, need, blocks, handler, or the one that answers later, urgent */
   { "GET", "/v1/host", READ, FALSE, agent_get_host },
+  { "GET", "/v1/probe", READ, TRUE, agent_get_probe },
   { "GET", "/v1/doctor", READ, TRUE, agent_get_doctor },
-  { "POST", "/v1/agent/stop", CHANGE, FALSE, agent_post_stop },
+  { "POST", "/v1/enroll/offer", ADMIN, TRUE, agent_post_enroll_offer },
+  { "POST", "/v1/enroll/accept", ADMIN, TRUE, agent_post_enroll_accept },
+  { "POST", "/v1/agent/reload", ADMIN, FALSE, agent_post_reload },
+  { "POST", "/v1/agent/stop", ADMIN, FALSE, agent_post_stop },
+  { "GET", "/v1/changes", READ, TRUE, agent_list_changes },
 
   { "GET", "/v1/hosts", READ, TRUE, agent_list_hosts },
-  { "POST", "/v1/hosts", CHANGE, TRUE, agent_add_host },
-  { "DELETE", "/v1/hosts/*", CHANGE, TRUE, agent_remove_host },
-  { "POST", "/v1/hosts/*/test", READ, TRUE, agent_test_host },
+  { "POST", "/v1/hosts", ADMIN, TRUE, agent_add_host },
+  { "DELETE", "/v1/hosts/*", ADMIN, TRUE, agent_remove_host },
+  { "POST", "/v1/hosts/*/test", TRY, TRUE, agent_test_host },
 
   { "GET", "/v1/vms", READ, TRUE, agent_list_vms },
   { "POST", "/v1/vms", CHANGE, TRUE, agent_post_vm },
   { "GET", "/v1/vms/*", READ, TRUE, agent_get_vm },
   { "DELETE", "/v1/vms/*", CHANGE, TRUE, agent_remove_vm },
   { "POST", "/v1/vms/*/actions/stop", CHANGE, TRUE, agent_stop_vm },
-  { "POST", "/v1/vms/*/qmp", CHANGE, TRUE, agent_vm_qmp },
+  { "POST", "/v1/vms/*/qmp", ADMIN, TRUE, agent_vm_qmp },
 
-  { "POST", "/v1/checks", READ, TRUE, agent_post_check },
+  { "POST", "/v1/checks", TRY, TRUE, agent_post_check },
   { "GET", "/v1/migrations", READ, TRUE, agent_list_migrations },
   { "POST", "/v1/migrations", CHANGE, TRUE, agent_post_migration },
   { "GET", "/v1/migrations/*", READ, TRUE, agent_get_migration, NULL, TRUE },
@@ -35,7 +42,7 @@ static const AgentRoute routes[] = {
   { "PATCH", "/v1/migrations/*/knobs", CHANGE, TRUE, agent_patch_knobs, NULL, TRUE },
   { "POST", "/v1/migrations/*/actions/*", CHANGE, TRUE, agent_act_on_migration, NULL, TRUE },
 
-  { "POST", "/v1/facts", READ, TRUE, agent_post_facts },
+  { "POST", "/v1/facts", TRY, TRUE, agent_post_facts },
   { "POST", "/v1/incoming", CHANGE, FALSE, NULL, agent_incoming_prepare },
   { "GET", "/v1/incoming/*", READ, FALSE, NULL, agent_incoming_get },
   { "POST", "/v1/incoming/*/actions/*", CHANGE, FALSE, NULL, agent_incoming_act },

@@ -2,7 +2,8 @@
 
 /* The HTTP server on the agent's socket: who may come in, how much, for how long, and which handler gets it. */
 
-#include "agent-private.h"
+#include "agent-link.h"
+#include "agent-tls.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -93,22 +94,6 @@ agent_server_take_dirs (Agent *agent, GError **error)
 
 /* -- limits and permission ------------------------------------------------------ */
 
-static AgentPeer
-get_peer (SoupServerMessage *message)
-{
-  GSocket *socket = soup_server_message_get_socket (message);
-  g_autoptr(GCredentials) credentials = socket != NULL ? g_socket_get_credentials (socket, NULL) : NULL;
-  AgentPeer peer = { FALSE, (uid_t) -1, 0 };
-
-  if (credentials != NULL)
-    {
-      peer.uid = g_credentials_get_unix_user (credentials, NULL);
-      peer.pid = g_credentials_get_unix_pid (credentials, NULL);
-      peer.known = peer.uid != (uid_t) -1;
-    }
-  return peer;
-}
-
 static void refuse (SoupServerMessage *message, guint status, QmigExit code, const char *format, ...)
     G_GNUC_PRINTF (4, 5);
 
@@ -146,23 +131,37 @@ count_chunk (SoupServerMessage *message, GBytes *chunk, gpointer user_data)
   soup_message_body_truncate (body);
 }
 
+/* The caller is known, has not too many connections, is still trusted, and may do @need. */
 static gboolean
-refuse_peer (SoupServerMessage *message, AgentNeed need)
+refuse_peer (Agent *agent, SoupServerMessage *message, const char *path, AgentNeed need)
 {
-  AgentPeer peer = get_peer (message);
-  g_autofree char *denied = agent_auth_refuse (&peer, getuid (), need);
+  static const AgentPeer nobody = { .known = FALSE };
+  AgentLink *link = agent_link_get (agent, message);
+  g_autofree char *what = g_strdup_printf ("%s %s", soup_server_message_get_method (message), path);
+  g_autofree char *denied = NULL;
+  g_autoptr(GError) error = NULL;
 
+  if (link != NULL && !agent_link_check (link, &error))
+    {
+      gboolean many = g_error_matches (error, QMIG_ERROR, QMIG_EXIT_CONFLICT);
+
+      refuse (message, many ? SOUP_STATUS_SERVICE_UNAVAILABLE : agent_exit_status (agent_error_exit (error)),
+              agent_error_exit (error), "%s", error->message);
+      return TRUE;
+    }
+
+  denied = agent_auth_refuse (link != NULL ? agent_link_get_peer (link) : &nobody, need, what);
   if (denied != NULL)
     refuse (message, SOUP_STATUS_FORBIDDEN, QMIG_EXIT_DENIED, "%s", denied);
   return denied != NULL;
 }
 
 static gboolean
-refuse_head (SoupServerMessage *message, const char *path)
+refuse_head (Agent *agent, SoupServerMessage *message, const char *path)
 {
   SoupMessageHeaders *headers = soup_server_message_get_request_headers (message);
   const char *query = g_uri_get_query (soup_server_message_get_uri (message));
-  gboolean denied = refuse_peer (message, AGENT_NEED_READ);
+  gboolean denied = refuse_peer (agent, message, path, AGENT_NEED_READ);
 
   if (!denied && strlen (path) + (query != NULL ? strlen (query) : 0) > AGENT_TARGET_MAX_BYTES)
     refuse (message, SOUP_STATUS_REQUEST_URI_TOO_LONG, QMIG_EXIT_USAGE, "the path has more than %u bytes",
@@ -186,7 +185,7 @@ on_head (SoupServer *server, SoupServerMessage *message, const char *path, GHash
   g_autofree char *api = g_strdup_printf ("%d", QMIG_API_VERSION);
 
   soup_message_headers_replace (soup_server_message_get_response_headers (message), "X-Qmig-Api", api);
-  if (!refuse_head (message, path))
+  if (!refuse_head (user_data, message, path))
     g_signal_connect (message, "got-chunk", G_CALLBACK (count_chunk), NULL);
 }
 
@@ -199,13 +198,18 @@ destroy_source (gpointer data)
   g_source_unref (data);
 }
 
+typedef struct
+{
+  Agent *agent;
+  SoupServerMessage *message;
+} Late;
+
 static gboolean
 arrival_late (gpointer user_data)
 {
-  GSocket *socket = soup_server_message_get_socket (user_data);
+  const Late *late = user_data;
 
-  if (socket != NULL)
-    g_socket_shutdown (socket, TRUE, TRUE, NULL);
+  agent_link_shut (late->agent, late->message);
   return G_SOURCE_REMOVE;
 }
 
@@ -215,24 +219,34 @@ drop_deadline (SoupServerMessage *message, gpointer user_data)
   g_object_set_data (G_OBJECT (message), "qmig-deadline", NULL);
 }
 
-/* From the first byte of a request to its last; an idle connection may stay. */
 static void
-on_first_bytes (SoupServerMessage *message, gpointer user_data)
+set_deadline (Agent *agent, SoupServerMessage *message, gint64 ms)
 {
-  Agent *agent = user_data;
-  GSource *timer = g_timeout_source_new (AGENT_REQUEST_MS);
+  GSource *timer = g_timeout_source_new ((guint) ms);
+  Late *late = g_new (Late, 1);
 
-  g_source_set_callback (timer, arrival_late, message, NULL);
+  *late = (Late){ agent, message };
+  g_source_set_callback (timer, arrival_late, late, g_free);
   g_source_attach (timer, agent->context);
   g_object_set_data_full (G_OBJECT (message), "qmig-deadline", timer, destroy_source);
-  g_signal_connect (message, "got-body", G_CALLBACK (drop_deadline), NULL);
-  g_signal_connect (message, "finished", G_CALLBACK (drop_deadline), NULL);
 }
 
+/* From the head of a request to its last byte; whoever can reach the unix socket may idle, or dawdle with the head. */
+static void
+on_head_complete (SoupServerMessage *message, gpointer user_data)
+{
+  set_deadline (user_data, message, agent_limits.body_ms);
+}
+
+/* What libsoup calls started is not even the first byte of a request. */
 static void
 on_started (SoupServer *server, SoupServerMessage *message, gpointer user_data)
 {
-  g_signal_connect (message, "got-headers", G_CALLBACK (on_first_bytes), user_data);
+  if (soup_server_message_get_socket (message) == NULL)
+    set_deadline (user_data, message, agent_limits.head_ms);
+  g_signal_connect (message, "got-headers", G_CALLBACK (on_head_complete), user_data);
+  g_signal_connect (message, "got-body", G_CALLBACK (drop_deadline), NULL);
+  g_signal_connect (message, "finished", G_CALLBACK (drop_deadline), NULL);
 }
 
 /* -- handing out ------------------------------------------------------------------ */
@@ -390,7 +404,7 @@ on_request (SoupServer *server, SoupServerMessage *message, const char *path, GH
       return;
     }
 
-  if (refuse_peer (message, route->need))
+  if (refuse_peer (user_data, message, path, route->need))
     {
       g_free (params[0]);
       g_free (params[1]);
@@ -399,6 +413,7 @@ on_request (SoupServer *server, SoupServerMessage *message, const char *path, GH
 
   request = agent_request_new (user_data, message);
   request->route = route;
+  request->who = agent_peer_describe (agent_link_get_peer (agent_link_get (user_data, message)));
   memcpy (request->params, params, sizeof params);
   if (read_parts (request, &error))
     dispatch (request);
@@ -468,7 +483,7 @@ open_socket (Agent *agent, GError **error)
 gboolean
 agent_server_start (Agent *agent, GError **error)
 {
-  g_autoptr(GSocket) socket = open_socket (agent, error);
+  g_autoptr(GSocket) socket = agent->inherited != NULL ? g_object_ref (agent->inherited) : open_socket (agent, error);
 
   if (socket == NULL)
     return FALSE;
@@ -484,10 +499,13 @@ agent_server_start (Agent *agent, GError **error)
 void
 agent_server_stop (Agent *agent)
 {
+  agent_tls_stop (agent);
+  agent_links_shut_all (agent);
   if (agent->server == NULL)
     return;
 
-  g_unlink (agent->socket_path);
+  if (agent->inherited == NULL)
+    g_unlink (agent->socket_path);
   soup_server_disconnect (agent->server);
   g_clear_object (&agent->server);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* The agent: this host's side of every migration, served over HTTP on a unix socket. */
+/* The agent: this host's side of every migration, served over HTTP on a unix socket, and over https where it is told to. */
 
 #include <glib.h>
 
@@ -10,6 +10,7 @@ G_BEGIN_DECLS
 /**
  * qmig_agent_run:
  * @name: (nullable): what this host is called; NULL for the machine's host name
+ * @listen: (nullable): ADDRESS[:PORT] to serve https on; NULL for what the config file says, if anything
  * @runtime_dir: serves RUNTIME_DIR/agent.sock; made with mode 0700 where it does not exist
  * @state_dir: the journal; the same
  *
@@ -22,6 +23,6 @@ G_BEGIN_DECLS
  * Returns: a QmigExit; other than 0 @error says why it could not serve:
  *   QMIG_EXIT_CONFLICT when another agent serves these directories
  */
-int qmig_agent_run (const char *name, const char *runtime_dir, const char *state_dir, GError **error);
+int qmig_agent_run (const char *name, const char *listen, const char *runtime_dir, const char *state_dir, GError **error);
 
 G_END_DECLS

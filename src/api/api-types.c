@@ -57,6 +57,14 @@ G_STATIC_ASSERT (G_N_ELEMENTS (qmig_incoming_phase_names) == QMIG_INCOMING_GONE 
 
 /* clang-format off: one member a line, as in the structs */
 
+static const ApiField qmig_check_fields[] = {
+  STRING (QmigCheck, id, "stable name of the check"),
+  ENUM (QmigCheck, status, qmig_check_status_names, "verdict; any fail refuses the migration"),
+  STRING (QmigCheck, text, "one sentence with its evidence"),
+  STRING (QmigCheck, way_out, "what would help"),
+};
+TYPE (QmigCheck, qmig_check, "qmig.check/1");
+
 static const ApiField qmig_host_info_fields[] = {
   STRING (QmigHostInfo, name, "name the agent goes by"),
   STRING (QmigHostInfo, version, "version of qmig"),
@@ -65,6 +73,7 @@ static const ApiField qmig_host_info_fields[] = {
   STRING (QmigHostInfo, boot_id, "boot id of the kernel; equal ids mean one machine"),
   INT (QmigHostInfo, pid, "process id of the agent"),
   INT (QmigHostInfo, uid, "user id of the agent"),
+  STRING (QmigHostInfo, listen, "where it serves https; null: nowhere"),
   STRING (QmigHostInfo, runtime_dir, "directory of sockets and run-time files"),
   STRING (QmigHostInfo, state_dir, "directory of the journal and the history"),
   BOOL (QmigHostInfo, kvm, "/dev/kvm can be opened; whether it serves a guest is tried"),
@@ -74,15 +83,43 @@ static const ApiField qmig_host_info_fields[] = {
   INT (QmigHostInfo, mono_us, "monotonic clock when answering, microseconds"),
   INT (QmigHostInfo, active_migrations, "migrations this agent is running as the source"),
   INT (QmigHostInfo, incoming, "reservations held as the destination"),
+  STRING (QmigHostInfo, tls_authority, "SHA-256 of the authority its certificates come from; null without certificates"),
+  STRING (QmigHostInfo, tls_name, "what its server certificate names it"),
+  STRING (QmigHostInfo, tls_subject, "distinguished name of its client certificate"),
+  STRING (QmigHostInfo, migration_address, "where destinations listen, when the configuration says so"),
+  INT (QmigHostInfo, migration_port, "first port of the range for destinations"),
+  INT (QmigHostInfo, migration_port_last, "last port of the range"),
 };
 TYPE (QmigHostInfo, qmig_host_info, "qmig.host/1");
 
+static const ApiField qmig_enroll_offer_fields[] = {
+  STRING (QmigEnrollOffer, name, "name of the host that is to be enrolled"),
+  STRING (QmigEnrollOffer, authority, "SHA-256 of the authority it belongs to already"),
+  STRING (QmigEnrollOffer, server_request, "PEM of the request for its server certificate"),
+  STRING (QmigEnrollOffer, client_request, "PEM of the request for its client certificate"),
+};
+TYPE (QmigEnrollOffer, qmig_enroll_offer, "qmig.enroll-offer/1");
+
+static const ApiField qmig_enroll_grant_fields[] = {
+  REQUIRED_STRING (QmigEnrollGrant, authority, "PEM of the authority"),
+  REQUIRED_STRING (QmigEnrollGrant, server, "PEM of its server certificate"),
+  REQUIRED_STRING (QmigEnrollGrant, client, "PEM of its client certificate"),
+  REQUIRED_STRING (QmigEnrollGrant, listen, "ADDRESS:PORT its agent is to listen on"),
+  REQUIRED_STRING (QmigEnrollGrant, peer_name, "name of the host that enrols it"),
+  STRING (QmigEnrollGrant, peer_uri, "how to reach that host"),
+  REQUIRED_STRING (QmigEnrollGrant, peer_fingerprint, "SHA-256 of the client certificate that host calls with"),
+  REQUIRED_STRING (QmigEnrollGrant, peer_role, "viewer, operator, admin"),
+};
+TYPE (QmigEnrollGrant, qmig_enroll_grant, "qmig.enroll-grant/1");
+
 static const ApiField qmig_host_entry_fields[] = {
   STRING (QmigHostEntry, name, "name the agent knows the host by"),
-  STRING (QmigHostEntry, uri, "how it is reached: local, unix:PATH"),
+  STRING (QmigHostEntry, uri, "how it is reached: local, unix:PATH, ssh://…, https://…"),
+  STRV (QmigHostEntry, labels, "labels it has in the config file"),
   BOOL (QmigHostEntry, reachable, "it answered just now"),
   STRING (QmigHostEntry, problem, "why it did not"),
   OBJECT (QmigHostEntry, info, QmigHostInfo, qmig_host_info, "what it says of itself, when reachable"),
+  LIST (QmigHostEntry, checks, qmig_check, "what a test of the way to it found; only of a test"),
 };
 TYPE (QmigHostEntry, qmig_host_entry, "qmig.host-entry/1");
 
@@ -143,9 +180,9 @@ static const ApiField qmig_migrate_request_fields[] = {
   REQUIRED_STRING (QmigMigrateRequest, vm, "name, id or UUID on this host"),
   REQUIRED_STRING (QmigMigrateRequest, destination, "host name, local or URI"),
   STRING (QmigMigrateRequest, new_name, "name on the destination, if another"),
-  STRING (QmigMigrateRequest, transport, "unix, tcp; null: unix on one machine, tcp otherwise"),
-  STRING (QmigMigrateRequest, listen, "address the destination listens on (tcp)"),
-  INT (QmigMigrateRequest, port, "first port of the range; null: the kernel chooses"),
+  STRING (QmigMigrateRequest, transport, "unix, tls, ssh, tcp; null: unix on one machine, tls between enrolled hosts, ssh where that is the way"),
+  STRING (QmigMigrateRequest, listen, "address the destination listens on (tls, tcp)"),
+  INT (QmigMigrateRequest, port, "first port of the range; null: the destination's host says"),
   INT (QmigMigrateRequest, port_last, "last port of the range"),
   STRING (QmigMigrateRequest, qemu_binary, "the destination's QEMU; null: the path of the source's"),
   STRV (QmigMigrateRequest, target_args, "appended to the destination's command line"),
@@ -153,17 +190,10 @@ static const ApiField qmig_migrate_request_fields[] = {
   OBJECT (QmigMigrateRequest, expect, QmigExpect, qmig_expect, "bounds that decide between exit codes 0 and 8"),
   BOOL (QmigMigrateRequest, hold, "stay at the switch-over gate until released"),
   STRING (QmigMigrateRequest, reason, "why, for the history"),
+  STRING (QmigMigrateRequest, who, "who asks; filled in by the agent, whatever a caller says"),
   STRING (QmigMigrateRequest, idempotency_key, "a repeated request with this key does not start a second migration"),
 };
 TYPE (QmigMigrateRequest, qmig_migrate_request, "qmig.migrate-request/1");
-
-static const ApiField qmig_check_fields[] = {
-  STRING (QmigCheck, id, "stable name of the check"),
-  ENUM (QmigCheck, status, qmig_check_status_names, "verdict; any fail refuses the migration"),
-  STRING (QmigCheck, text, "one sentence with its evidence"),
-  STRING (QmigCheck, way_out, "what would help"),
-};
-TYPE (QmigCheck, qmig_check, "qmig.check/1");
 
 static const ApiField qmig_plan_fields[] = {
   STRING (QmigPlan, vm, "name of the VM"),
@@ -173,7 +203,12 @@ static const ApiField qmig_plan_fields[] = {
   BOOL (QmigPlan, refused, "a check failed: nothing would be started"),
   BOOL (QmigPlan, was_running, "the VM runs; only then the destination is continued"),
   BOOL (QmigPlan, same_machine, "source and destination are one machine"),
-  STRING (QmigPlan, transport, "unix, tcp"),
+  STRING (QmigPlan, transport, "unix, tls, ssh, tcp"),
+  STRING (QmigPlan, listen, "address the destination listens on (tls, tcp)"),
+  INT (QmigPlan, port, "first port of the range"),
+  INT (QmigPlan, port_last, "last port of the range"),
+  STRING (QmigPlan, tls_name, "what the destination's certificate must name (tls)"),
+  STRING (QmigPlan, tls_peer, "distinguished name of the one client that the destination takes (tls)"),
   INT (QmigPlan, memory_bytes, "bytes of memory the destination reserves"),
   STRING (QmigPlan, qemu_binary, "the destination's QEMU"),
   STRV (QmigPlan, argv, "the destination's command line"),
@@ -224,8 +259,9 @@ static const ApiField qmig_incoming_spec_fields[] = {
   REQUIRED_STRING (QmigIncomingSpec, qmp, "path of qmig's monitor inside run_dir"),
   INT (QmigIncomingSpec, memory_bytes, "bytes of memory to reserve"),
   INT (QmigIncomingSpec, lease_ms, "milliseconds after which it is reaped when not renewed, unless it is held"),
-  STRING (QmigIncomingSpec, transport, "unix, tcp"),
-  STRING (QmigIncomingSpec, listen, "address to listen on (tcp)"),
+  STRING (QmigIncomingSpec, transport, "unix, tls, ssh, tcp"),
+  STRING (QmigIncomingSpec, tls_peer, "distinguished name of the one client to take (tls)"),
+  STRING (QmigIncomingSpec, listen, "address to listen on (tls, tcp)"),
   INT (QmigIncomingSpec, port, "first port of the range; null: the kernel chooses"),
   INT (QmigIncomingSpec, port_last, "last port of the range"),
   STRV (QmigIncomingSpec, capabilities, "migration capabilities to switch on"),
@@ -317,6 +353,7 @@ static const ApiField qmig_migration_info_fields[] = {
   STRING (QmigMigrationInfo, started, "RFC 3339 UTC with microseconds"),
   STRING (QmigMigrationInfo, ended, "RFC 3339 UTC with microseconds"),
   STRING (QmigMigrationInfo, reason, "why, as given with the request"),
+  STRING (QmigMigrationInfo, who, "who started it: a uid of the source's host, or a certificate and its role"),
   INT (QmigMigrationInfo, source_pid, "process id of the source's QEMU"),
   INT (QmigMigrationInfo, destination_pid, "process id of the destination's QEMU"),
   INT (QmigMigrationInfo, last_seq, "seq of its last event"),
@@ -354,15 +391,29 @@ TYPE (QmigAction, qmig_action, "qmig.action/1");
 
 static const ApiField qmig_host_request_fields[] = {
   REQUIRED_STRING (QmigHostRequest, name, "name to know the host by"),
-  REQUIRED_STRING (QmigHostRequest, uri, "how it is reached: local, unix:PATH"),
+  REQUIRED_STRING (QmigHostRequest, uri, "how it is reached: local, unix:PATH, ssh://…, https://…"),
+  STRV (QmigHostRequest, labels, "labels to give it"),
 };
 TYPE (QmigHostRequest, qmig_host_request, "qmig.host-request/1");
+
+static const ApiField qmig_change_fields[] = {
+  INT (QmigChange, seq, "number of the change"),
+  STRING (QmigChange, time, "of the answer, RFC 3339 UTC with microseconds"),
+  STRING (QmigChange, who, "who asked: a uid of this host, or a certificate and its role"),
+  STRING (QmigChange, method, "method of the HTTP request"),
+  STRING (QmigChange, path, "path of the HTTP request"),
+  STRING (QmigChange, reason, "why, as given with the request"),
+  INT (QmigChange, status, "HTTP status of the answer"),
+};
+TYPE (QmigChange, qmig_change, "qmig.change/1");
 
 /* clang-format on */
 
 const ApiType *const qmig_api_types[] = {
   &qmig_host_info_type,
   &qmig_host_entry_type,
+  &qmig_enroll_offer_type,
+  &qmig_enroll_grant_type,
   &qmig_vm_type,
   &qmig_vm_request_type,
   &qmig_qmp_request_type,
@@ -382,5 +433,6 @@ const ApiType *const qmig_api_types[] = {
   &qmig_problem_type,
   &qmig_action_type,
   &qmig_host_request_type,
+  &qmig_change_type,
   NULL,
 };

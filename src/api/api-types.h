@@ -55,6 +55,7 @@ typedef struct
   char *boot_id;      /* equal boot ids: one machine */
   gint64 pid;         /* of the agent */
   gint64 uid;
+  char *listen;       /* "https://ADDRESS:PORT" (nullable) */
   char *runtime_dir;
   char *state_dir;
   gboolean kvm;       /* /dev/kvm can be opened; whether it serves a guest is tried, never assumed */
@@ -64,17 +65,49 @@ typedef struct
   gint64 mono_us;
   gint64 active_migrations;
   gint64 incoming;    /* reservations held */
+  char *tls_authority;     /* SHA-256 of the CA certificate; NULL: this host has no certificates */
+  char *tls_name;          /* of its server certificate */
+  char *tls_subject;       /* of its client certificate, "CN=alpha" */
+  char *migration_address; /* (nullable) */
+  gint64 migration_port;
+  gint64 migration_port_last;
 } QmigHostInfo;
 API_DECLARE_VALUE (QmigHostInfo, qmig_host_info)
+
+/* What a host that is to be enrolled wants signed: POST /v1/enroll/offer. */
+typedef struct
+{
+  char *name;             /* of the host */
+  char *authority;        /* SHA-256 of the authority it belongs to already (nullable) */
+  char *server_request;   /* PEM */
+  char *client_request;
+} QmigEnrollOffer;
+API_DECLARE_VALUE (QmigEnrollOffer, qmig_enroll_offer)
+
+/* What it gets: POST /v1/enroll/accept. */
+typedef struct
+{
+  char *authority;        /* PEM */
+  char *server;
+  char *client;
+  char *listen;           /* ADDRESS:PORT its agent is to listen on */
+  char *peer_name;        /* who enrols it … */
+  char *peer_uri;         /* … how to reach that one (nullable) … */
+  char *peer_fingerprint; /* … and the client certificate it calls with */
+  char *peer_role;
+} QmigEnrollGrant;
+API_DECLARE_VALUE (QmigEnrollGrant, qmig_enroll_grant)
 
 /* A host that an agent knows by name: GET /v1/hosts. */
 typedef struct
 {
   char *name;
-  char *uri;          /* local, unix:PATH */
+  char *uri;          /* local, unix:PATH, ssh://…, https://… */
+  char **labels;      /* (nullable) */
   gboolean reachable; /* as of this answer */
   char *problem;      /* why not */
   QmigHostInfo *info; /* (nullable) when reachable */
+  GPtrArray *checks;  /* QmigCheck (nullable): of POST /v1/hosts/NAME/test alone */
 } QmigHostEntry;
 API_DECLARE_VALUE (QmigHostEntry, qmig_host_entry)
 
@@ -147,8 +180,8 @@ typedef struct
   char *vm;           /* name, id or uuid on this host */
   char *destination;  /* host name, "local" or URI */
   char *new_name;     /* (nullable) */
-  char *transport;    /* "unix", "tcp"; NULL: unix on one machine, tcp otherwise */
-  char *listen;       /* address the destination listens on (tcp) */
+  char *transport;    /* "unix", "tls", "ssh", "tcp"; NULL: unix on one machine, tls between enrolled hosts, ssh where that is the way */
+  char *listen;       /* address the destination listens on (tls, tcp) */
   gint64 port;        /* first port of the range; unset: the kernel chooses */
   gint64 port_last;
   char *qemu_binary;  /* the destination's QEMU; NULL: the same path as the source's */
@@ -157,6 +190,7 @@ typedef struct
   QmigExpect *expect; /* (nullable) */
   gboolean hold;      /* stay at the switch-over gate until released */
   char *reason;
+  char *who;          /* the agent's own word, whatever the caller says */
   char *idempotency_key;
 } QmigMigrateRequest;
 API_DECLARE_VALUE (QmigMigrateRequest, qmig_migrate_request)
@@ -190,6 +224,11 @@ typedef struct
   gboolean was_running;    /* only then the destination is continued */
   gboolean same_machine;
   char *transport;
+  char *listen;
+  gint64 port;
+  gint64 port_last;
+  char *tls_name;       /* (tls) what the destination's certificate must name */
+  char *tls_peer;       /* (tls) the one client that the destination takes */
   gint64 memory_bytes;     /* what the destination reserves */
   char *qemu_binary;
   char **argv;             /* the destination's command line */
@@ -246,7 +285,8 @@ typedef struct
   char *qmp;            /* path of qmig's monitor inside run_dir */
   gint64 memory_bytes;
   gint64 lease_ms;      /* reaped when not renewed for so long, unless it is held */
-  char *transport;      /* "unix", "tcp" */
+  char *transport;      /* "unix", "tls", "ssh", "tcp" */
+  char *tls_peer;       /* (tls) */
   char *listen;
   gint64 port;
   gint64 port_last;
@@ -358,6 +398,7 @@ typedef struct
   char *started;           /* RFC 3339 UTC, microseconds */
   char *ended;
   char *reason;
+  char *who;               /* started it: "uid 1000", "certificate alpha (operator)" */
   gint64 source_pid;
   gint64 destination_pid;
   gint64 last_seq;         /* of its events */
@@ -404,8 +445,22 @@ typedef struct
 {
   char *name;
   char *uri;
+  char **labels; /* (nullable) */
 } QmigHostRequest;
 API_DECLARE_VALUE (QmigHostRequest, qmig_host_request)
+
+/* One change that was asked for and let in: GET /v1/changes. */
+typedef struct
+{
+  gint64 seq;
+  char *time;     /* RFC 3339 UTC, microseconds: of the answer */
+  char *who;      /* as in QmigMigrationInfo */
+  char *method;
+  char *path;
+  char *reason;   /* (nullable) */
+  gint64 status;  /* HTTP status of the answer */
+} QmigChange;
+API_DECLARE_VALUE (QmigChange, qmig_change)
 
 /* Every type above; NULL-terminated. */
 extern const ApiType *const qmig_api_types[];

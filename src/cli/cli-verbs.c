@@ -5,13 +5,14 @@
 #include "cli-suggest.h"
 #include "cmd.h"
 #include "demo-report.h"
+#include "pki-values.h"
 
 #include <string.h>
 
 /* clang-format off: tables, one option or verb a block */
 
 const CliOption cli_global_options[] = {
-  { "host", 'H', CLI_TEXT, "NAME|URI", "the agent to talk to: a configured host, local, or unix:PATH (default: $QMIG_HOST or local)" },
+  { "host", 'H', CLI_TEXT, "NAME|URI", "the agent to talk to: a configured host, local, unix:PATH, or ssh://HOST (default: $QMIG_HOST or local)" },
   { "output", 'o', CLI_CHOICE, CLI_FORMATS, "what stdout gets (default: table)" },
   { "fields", 0, CLI_TEXT, "A,B.C", "only these members, by the names of -o json" },
   { "no-headers", 0, CLI_FLAG, NULL, "tables and tsv without their first line" },
@@ -26,6 +27,12 @@ const CliOption cli_global_options[] = {
   { "no-autostart", 0, CLI_FLAG, NULL, "do not start an agent where none runs" },
   { "help", 'h', CLI_FLAG, NULL, "explain the command" },
   { "version", 0, CLI_FLAG, NULL, "print the version" },
+  { NULL },
+};
+
+static const CliOption enroll_options[] = {
+  { "address", 0, CLI_TEXT, "ADDRESS", "where this host reaches the other one (default: the host in SSH-URI)" },
+  { "own-address", 0, CLI_TEXT, "ADDRESS", "where the other one reaches this host (default: as the system routes)" },
   { NULL },
 };
 
@@ -50,9 +57,10 @@ static const CliOption vm_stop_options[] = {
   { "downtime", 0, CLI_TIME, "T", "how long the VM may stand still (QEMU's downtime-limit)" },                               \
   { "bandwidth", 0, CLI_RATE, "RATE", "how fast memory may be sent: 1GiB/s, 10Gbit/s or max" },                              \
   { "deadline", 0, CLI_TIME, "T", "cancel when this long after the start the VM has not moved" },                            \
-  { "transport", 0, CLI_CHOICE, "unix|tcp", "how the two QEMUs talk (default: unix on one machine, otherwise tcp)" },        \
-  { "listen", 0, CLI_TEXT, "ADDRESS", "address the destination listens on (tcp)" },                                          \
-  { "port", 0, CLI_PORTS, "N|A-B", "port or range of ports it may take (default: any free one)" },                           \
+  { "transport", 0, CLI_CHOICE, "unix|tls|ssh|tcp",                                                                        \
+    "how the two QEMUs talk (default: unix on one machine, tls between enrolled hosts, ssh where it leads there)" },         \
+  { "listen", 0, CLI_TEXT, "ADDRESS", "address the destination listens on (tls, tcp)" },                                       \
+  { "port", 0, CLI_PORTS, "N|A-B", "port or range of ports it may take (default: as its host says)" },                           \
   { "qemu", 0, CLI_TEXT, "PATH", "QEMU of the destination (default: the path of the source's)" },                            \
   { "target-arg", 0, CLI_TEXTS, "ARG", "append to the destination's command line; may be repeated" },                        \
   { "new-name", 0, CLI_TEXT, "NAME", "name of the VM on the destination" }
@@ -136,11 +144,46 @@ static const CliOption wait_options[] = {
 
 static const CliOption agent_run_options[] = {
   { "name", 0, CLI_TEXT, "NAME", "name of this host (default: the machine's)" },
+  { "listen", 0, CLI_TEXT, "ADDRESS[:PORT]", "serve https there too (default: listen= in [agent] of the config file; port 7647)" },
   { NULL },
 };
 
 static const CliOption agent_stop_options[] = {
   { "force", 0, CLI_FLAG, NULL, "also while migrations run; the next agent goes on with them" },
+  { NULL },
+};
+
+static const CliOption agent_changes_options[] = {
+  { "limit", 0, CLI_COUNT, "N", "at most so many, the latest (default: 100)" },
+  { NULL },
+};
+
+static const CliOption pki_init_options[] = {
+  { "name", 0, CLI_TEXT, "NAME", "whose authority it is (default: the machine's name)" },
+  { NULL },
+};
+
+static const CliOption pki_issue_options[] = {
+  { "address", 0, CLI_TEXTS, "ADDRESS", "a host name or IP address that the host is called by; repeat for more" },
+  { "days", 0, CLI_COUNT, "N", "how long it is valid (default: 730)" },
+  { "own", 0, CLI_FLAG, NULL, "for this very host: put it where the agent looks for it" },
+  { NULL },
+};
+
+static const CliOption pki_trust_options[] = {
+  { "role", 0, CLI_CHOICE, "viewer|operator|admin", "what it may do: look, also migrate, or everything" },
+  { "fingerprint", 0, CLI_TEXT, "F", "SHA-256 of its client certificate" },
+  { "cert", 0, CLI_TEXT, "FILE", "its client certificate" },
+  { NULL },
+};
+
+static const CliOption dial_stdio_options[] = {
+  { "migration", 0, CLI_TEXT, "ID", "the stream of this incoming migration instead of the agent" },
+  { NULL },
+};
+
+static const CliOption host_add_options[] = {
+  { "label", 0, CLI_TEXTS, "LABEL", "a label to give it; may be repeated" },
   { NULL },
 };
 
@@ -260,19 +303,33 @@ const CliVerb cli_verbs[] = {
     "qmig host show beta", NULL,
     NULL, cmd_host_show, &qmig_host_info_type, CLI_NEEDS_NOTHING },
   { "host", "add", "NAME URI", "make a host known by name",
-    "qmig host add beta unix:/run/user/1000/beta/agent.sock", NULL,
-    NULL, cmd_host_add, &qmig_host_entry_type, CLI_NEEDS_AGENT },
+    "qmig host add beta ssh://ops@beta --label rack1\n"
+    "qmig host add gamma unix:/run/user/1000/gamma/agent.sock",
+    "By ssh it is the user's own ssh with its config and keys, which has to get in without being asked for anything; the\n"
+    "environment variable QMIG_SSH replaces the word ssh, as in QMIG_SSH='ssh -i key'. qmig is looked for in the PATH there;\n"
+    "qmig = PATH in the [host NAME] group of the config file names another one.",
+    host_add_options, cmd_host_add, &qmig_host_entry_type, CLI_NEEDS_AGENT },
   { "host", "remove", "HOST", "forget a host",
     "qmig host remove beta", NULL,
     NULL, cmd_host_remove, NULL, CLI_NEEDS_AGENT },
-  { "host", "test", "HOST", "try to reach a host",
-    "qmig host test beta", "Exit status 9 where it does not answer.",
+  { "host", "enroll", "NAME [SSH-URI]", "set up certificates and trust between this host and another, over ssh",
+    "qmig host enroll beta\n"
+    "qmig host enroll beta ssh://root@10.0.0.2 --address 192.168.7.2",
+    "Needs a login by ssh to the other host and qmig on it. The first enrolment makes this host the authority; keys stay\n"
+    "where they are made. Afterwards both agents listen for each other (port 7647), and moves between them are encrypted.",
+    enroll_options, cmd_host_enroll, NULL, CLI_NEEDS_AGENT },
+  { "host", "test", "HOST", "try the way to a host, and say what is wrong with it",
+    "qmig host test beta",
+    "Reachability, versions, clocks, certificates and their dates, what a move there would be encrypted with, and bandwidth; each\n"
+    "with its cure where it is bad. Exit status 9 where it does not answer.",
     NULL, cmd_host_test, &qmig_host_entry_type, CLI_NEEDS_AGENT },
 
   { "agent", "run", "", "serve as the agent of this host until stopped",
     "qmig agent run --name alpha",
     "Sockets are in $QMIG_RUNTIME_DIR (default: $XDG_RUNTIME_DIR/qmig), the journal in $QMIG_STATE_DIR (default:\n"
-    "$XDG_STATE_HOME/qmig). Other commands start it by themselves; QEMU processes outlive it.",
+    "$XDG_STATE_HOME/qmig). Other commands start it by themselves; QEMU processes outlive it. It serves https where the\n"
+    "config file says 'listen = ADDRESS[:PORT]' in [agent] and it has certificates ($QMIG_PKI_DIR, default: pki beside the\n"
+    "config file).",
     agent_run_options, cmd_agent_run, NULL, CLI_NEEDS_NOTHING },
   { "agent", "status", "", "show the agent, without starting one",
     "qmig agent status", "Exit status 9 where none runs.",
@@ -280,6 +337,51 @@ const CliVerb cli_verbs[] = {
   { "agent", "stop", "", "stop the agent; VMs run on",
     "qmig agent stop", "Refused with exit status 12 while migrations run.",
     agent_stop_options, cmd_agent_stop, NULL, CLI_NEEDS_NOTHING },
+  { "agent", "changes", "", "list who changed what on a host, and why",
+    "qmig agent changes\n"
+    "qmig --host beta agent changes --limit 10 -o json",
+    "Every request that changes something and was let in, with the HTTP status it was answered with. The last 10000 are kept.",
+    agent_changes_options, cmd_agent_changes, &qmig_change_type, CLI_NEEDS_AGENT },
+  { "agent", "dial-stdio", "", "connect stdin and stdout with the agent; what ssh runs on the far host",
+    "ssh beta qmig agent dial-stdio", "Starts the agent of this user where none runs.",
+    dial_stdio_options, cmd_agent_dial_stdio, NULL, CLI_NEEDS_NOTHING },
+
+  { "pki", "init", "", "make an authority that issues certificates",
+    "qmig pki init --name alpha",
+    "On one host; its directory is $QMIG_PKI_DIR (default: pki beside the config file). Whoever has ca-key.pem can let\n"
+    "anybody in, so keep it there.",
+    pki_init_options, cmd_pki_init, &certificate_line_type, CLI_NEEDS_NOTHING },
+  { "pki", "issue", "NAME", "issue certificates to a host or a person",
+    "qmig pki issue alpha --own --address alpha.example.org --address 10.0.0.1\n"
+    "qmig pki issue beta --address 10.0.0.2 && qmig pki export beta /tmp/beta\n"
+    "qmig pki issue anna --days 90",
+    "A host has --address and gets one certificate to be called and one to call; a person calls only. Issued again, they\n"
+    "are new certificates for the same keys.",
+    pki_issue_options, cmd_pki_issue, &certificate_line_type, CLI_NEEDS_NOTHING },
+  { "pki", "list", "", "list the certificates that were issued here",
+    "qmig pki list\n"
+    "qmig pki list -o json | jq -r '.items[]|select(.status!=\"valid\").name'", NULL,
+    NULL, cmd_pki_list, &certificate_line_type, CLI_NEEDS_NOTHING },
+  { "pki", "revoke", "NAME", "make all certificates of NAME void, and trust it no more",
+    "qmig pki revoke anna",
+    "Counts on this host from the next connection on, on other hosts once they have the new ca-crl.pem. Cannot be taken\n"
+    "back, so it is asked about or needs --yes.",
+    NULL, cmd_pki_revoke, NULL, CLI_NEEDS_NOTHING },
+  { "pki", "export", "NAME DIR", "copy the certificates and keys of NAME to a new directory",
+    "qmig pki export beta /tmp/beta", "The directory holds private keys: carry it over ssh, and remove it.",
+    NULL, cmd_pki_export, NULL, CLI_NEEDS_NOTHING },
+  { "pki", "trust", "NAME", "let a client talk to the agent of this host",
+    "qmig pki trust beta --role operator\n"
+    "qmig pki trust anna --role viewer --cert anna/client-cert.pem",
+    "Without --fingerprint or --cert, the certificate is the one that was issued here last to NAME. Agents need the role\n"
+    "operator with each other.",
+    pki_trust_options, cmd_pki_trust, NULL, CLI_NEEDS_NOTHING },
+  { "pki", "untrust", "NAME", "let a client talk to the agent no more; NAME may be a fingerprint",
+    "qmig pki untrust anna", NULL,
+    NULL, cmd_pki_untrust, NULL, CLI_NEEDS_NOTHING },
+  { "pki", "peers", "", "list the clients that may talk to the agent of this host",
+    "qmig pki peers", NULL,
+    NULL, cmd_pki_peers, &peer_line_type, CLI_NEEDS_NOTHING },
 
   { NULL, "schema", "[NAME]", "print the JSON Schema of an output; without NAME, what there is",
     "qmig schema qmig.result/1", NULL,
@@ -297,7 +399,7 @@ const CliVerb cli_verbs[] = {
 
 /* clang-format on */
 
-const char *const cli_groups[] = { "vm", "migration", "host", "agent", NULL };
+const char *const cli_groups[] = { "vm", "migration", "host", "agent", "pki", NULL };
 
 const char *
 cli_group_help (const char *group)
@@ -307,6 +409,7 @@ cli_group_help (const char *group)
     "migrations, present and past",
     "hosts that are known by name",
     "the agent of a host",
+    "certificates, and who may talk to the agent",
   };
 
   for (gsize i = 0; cli_groups[i] != NULL; i++)

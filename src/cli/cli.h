@@ -11,7 +11,7 @@ G_BEGIN_DECLS
 typedef struct
 {
   /* Serves until asked to end; returns an exit status. */
-  int (*run_agent) (const char *name, const char *runtime_dir, const char *state_dir, GError **error);
+  int (*run_agent) (const char *name, const char *listen, const char *runtime_dir, const char *state_dir, GError **error);
 } CliFaces;
 
 /* The whole of qmig's main(): returns the exit status. */

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "cmd.h"
 
+#include "cmd-request.h"
+
 static const CliColumn columns[] = {
   { "name", "name", CLI_SHOW_TEXT, FALSE },
   { "uri", "uri", CLI_SHOW_TEXT, FALSE },
+  { "labels", "labels", CLI_SHOW_TEXT, FALSE },
   { "reachable", "reachable", CLI_SHOW_BOOL, FALSE },
   { "version", "info.version", CLI_SHOW_TEXT, FALSE },
   { "memory free", "info.memory_available_bytes", CLI_SHOW_BYTES, FALSE },
@@ -44,8 +47,15 @@ static int
 print_entry (Cli *cli, JsonObject *answer, GError **error)
 {
   g_autoptr(QmigHostEntry) entry = qmig_host_entry_from_object (answer, error);
+  g_autoptr(GString) text = g_string_new (NULL);
 
-  if (entry == NULL || !cli_output_value (&cli->out, &qmig_host_entry_type, entry, "name", error))
+  if (entry != NULL && entry->checks != NULL && cli->out.fields == NULL &&
+      (cli->out.format == CLI_FORMAT_TABLE || cli->out.format == CLI_FORMAT_WIDE))
+    {
+      cmd_request_append_checks (text, &cli->out, entry->checks);
+      cli_write (text->str);
+    }
+  else if (entry == NULL || !cli_output_value (&cli->out, &qmig_host_entry_type, entry, "name", error))
     return QMIG_EXIT_ERROR;
   if (entry->reachable)
     return QMIG_EXIT_OK;
@@ -80,6 +90,7 @@ cmd_host_add (Cli *cli, GError **error)
 
   request->name = g_strdup (cli_arg (cli, 0));
   request->uri = g_strdup (cli_arg (cli, 1));
+  request->labels = cli_options_texts (cli->options, "label");
   answer = cli_call (cli, "POST", "/v1/hosts", qmig_host_request_to_object (request), error);
   if (answer == NULL)
     return QMIG_EXIT_ERROR;

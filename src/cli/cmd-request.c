@@ -59,8 +59,8 @@ append_strv (GString *text, const char *title, char **lines)
     g_string_append_printf (text, "%s  %s\n", line == lines ? title : "", *line);
 }
 
-static void
-append_checks (GString *text, const CliOutput *out, GPtrArray *checks)
+void
+cmd_request_append_checks (GString *text, const CliOutput *out, GPtrArray *checks)
 {
   static const CliPaint paints[] = { CLI_GREEN, CLI_YELLOW, CLI_RED };
 
@@ -91,7 +91,7 @@ plan_text (Cli *cli, const QmigPlan *plan)
   g_autofree char *clean = cli_sanitize (head);
 
   g_string_append_printf (text, "%s\n", clean);
-  append_checks (text, &cli->out, plan->checks);
+  cmd_request_append_checks (text, &cli->out, plan->checks);
   if (cli_options_flag (cli->options, "dry-run") > 0 || cli_verbosity (cli) > 0)
     {
       g_autofree char *clean_command = cli_sanitize (command);

@@ -13,6 +13,9 @@ QmigMigrateRequest *cmd_request_new (Cli *cli);
 /* NULL where none of --downtime, --bandwidth and --deadline was given.  (transfer full) (nullable) */
 QmigKnobs *cmd_request_knobs (Cli *cli);
 
+/* One line a check, painted by its verdict. */
+void cmd_request_append_checks (GString *text, const CliOutput *out, GPtrArray *checks);
+
 /* What the agent would do, on stdout; returns QMIG_EXIT_REFUSED where it would refuse. */
 int cmd_request_check (Cli *cli, QmigMigrateRequest *request, GError **error);
 

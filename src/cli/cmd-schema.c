@@ -2,6 +2,7 @@
 #include "cli-suggest.h"
 #include "cmd.h"
 #include "demo-report.h"
+#include "pki-values.h"
 
 #include <string.h>
 
@@ -14,6 +15,8 @@ all_types (void)
   for (const ApiType *const *type = qmig_api_types; *type != NULL; type++)
     g_ptr_array_add (types, (gpointer) *type);
   g_ptr_array_add (types, (gpointer) &demo_report_type);
+  g_ptr_array_add (types, (gpointer) &certificate_line_type);
+  g_ptr_array_add (types, (gpointer) &peer_line_type);
   return types;
 }
 

@@ -20,6 +20,7 @@ int cmd_host_show (Cli *cli, GError **error);
 int cmd_host_add (Cli *cli, GError **error);
 int cmd_host_remove (Cli *cli, GError **error);
 int cmd_host_test (Cli *cli, GError **error);
+int cmd_host_enroll (Cli *cli, GError **error);
 
 int cmd_check (Cli *cli, GError **error);
 int cmd_migrate (Cli *cli, GError **error);
@@ -39,6 +40,17 @@ int cmd_history (Cli *cli, GError **error);
 int cmd_agent_run (Cli *cli, GError **error);
 int cmd_agent_status (Cli *cli, GError **error);
 int cmd_agent_stop (Cli *cli, GError **error);
+int cmd_agent_changes (Cli *cli, GError **error);
+int cmd_agent_dial_stdio (Cli *cli, GError **error);
+
+int cmd_pki_init (Cli *cli, GError **error);
+int cmd_pki_issue (Cli *cli, GError **error);
+int cmd_pki_list (Cli *cli, GError **error);
+int cmd_pki_revoke (Cli *cli, GError **error);
+int cmd_pki_export (Cli *cli, GError **error);
+int cmd_pki_trust (Cli *cli, GError **error);
+int cmd_pki_untrust (Cli *cli, GError **error);
+int cmd_pki_peers (Cli *cli, GError **error);
 
 int cmd_demo (Cli *cli, GError **error);
 int cmd_doctor (Cli *cli, GError **error);

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* The hosts of the config file: [host NAME] uri=… */
+/* The config file: [agent], and the hosts: [host NAME] uri=…, labels=…, qmig=… */
 
-#include "client.h"
+#include "client-private.h"
 
 #include <string.h>
 
 #include "client-dirs.h"
 
+#define AGENT_GROUP "agent"
 #define GROUP_PREFIX "host "
 #define NAME_MAX_BYTES 64
 
@@ -41,6 +42,29 @@ save_config (GKeyFile *file, GError **error)
 
   g_set_error (error, QMIG_ERROR, QMIG_EXIT_ERROR, "cannot write config file '%s': %s", path, cause->message);
   return FALSE;
+}
+
+char *
+qmig_client_get_agent_setting (const char *key)
+{
+  g_autoptr(GError) unreadable = NULL;
+  g_autoptr(GKeyFile) file = load_config (&unreadable);
+
+  if (file != NULL)
+    return g_key_file_get_string (file, AGENT_GROUP, key, NULL);
+  g_warning ("%s", unreadable->message);
+  return NULL;
+}
+
+gboolean
+qmig_client_set_agent_setting (const char *key, const char *value, GError **error)
+{
+  g_autoptr(GKeyFile) file = load_config (error);
+
+  if (file == NULL)
+    return FALSE;
+  g_key_file_set_string (file, AGENT_GROUP, key, value);
+  return save_config (file, error);
 }
 
 static char **
@@ -127,6 +151,47 @@ qmig_client_resolve_host (const char *name_or_uri, GError **error)
   return g_steal_pointer (&uri);
 }
 
+/* "a, b" → a and b; NULL where there is none. */
+static char **
+list_labels (GKeyFile *file, const char *group)
+{
+  g_autofree char *text = g_key_file_get_string (file, group, "labels", NULL);
+  g_auto(GStrv) parts = g_strsplit (text != NULL ? text : "", ",", -1);
+  g_autoptr(GStrvBuilder) labels = g_strv_builder_new ();
+  gboolean any = FALSE;
+
+  for (gsize i = 0; parts[i] != NULL; i++)
+    {
+      if (g_strstrip (parts[i])[0] == '\0')
+        continue;
+      g_strv_builder_add (labels, parts[i]);
+      any = TRUE;
+    }
+  return any ? g_strv_builder_end (labels) : NULL;
+}
+
+gboolean
+client_find_pin (const char *uri, char **pin, GError **error)
+{
+  g_autoptr(GKeyFile) file = load_config (error);
+  g_auto(GStrv) names = NULL;
+
+  if (file == NULL)
+    return FALSE;
+
+  *pin = NULL;
+  names = list_names (file);
+  for (gsize i = 0; names[i] != NULL && *pin == NULL; i++)
+    {
+      g_autofree char *group = g_strconcat (GROUP_PREFIX, names[i], NULL);
+      g_autofree char *other = g_key_file_get_string (file, group, "uri", NULL);
+
+      if (g_strcmp0 (uri, other) == 0)
+        *pin = g_key_file_get_string (file, group, "fingerprint", NULL);
+    }
+  return TRUE;
+}
+
 GPtrArray *
 qmig_client_list_hosts (GError **error)
 {
@@ -146,19 +211,26 @@ qmig_client_list_hosts (GError **error)
 
       entry->name = g_strdup (names[i]);
       entry->uri = g_key_file_get_string (file, group, "uri", NULL);
+      entry->labels = list_labels (file, group);
       g_ptr_array_add (hosts, entry);
     }
   return hosts;
 }
 
 static gboolean
+is_word (const char *word)
+{
+  gboolean good = word != NULL && g_ascii_isalnum (word[0]) && strlen (word) <= NAME_MAX_BYTES;
+
+  for (const char *p = word; good && *p != '\0'; p++)
+    good = g_ascii_isalnum (*p) || strchr ("-_.", *p) != NULL;
+  return good;
+}
+
+static gboolean
 check_name (const char *name, GError **error)
 {
-  gboolean good
-      = name != NULL && g_ascii_isalnum (name[0]) && strlen (name) <= NAME_MAX_BYTES && !g_str_equal (name, "local");
-
-  for (const char *p = name; good && *p != '\0'; p++)
-    good = g_ascii_isalnum (*p) || strchr ("-_.", *p) != NULL;
+  gboolean good = is_word (name) && !g_str_equal (name, "local");
 
   if (!good)
     g_set_error (error, QMIG_ERROR, QMIG_EXIT_USAGE,
@@ -167,14 +239,29 @@ check_name (const char *name, GError **error)
   return good;
 }
 
+static gboolean
+check_labels (char **labels, GError **error)
+{
+  for (gsize i = 0; labels != NULL && labels[i] != NULL; i++)
+    {
+      if (is_word (labels[i]))
+        continue;
+      g_set_error (error, QMIG_ERROR, QMIG_EXIT_USAGE,
+                   "cannot label a host '%s': expected up to %d letters, digits, '-', '_' and '.'", labels[i],
+                   NAME_MAX_BYTES);
+      return FALSE;
+    }
+  return TRUE;
+}
+
 gboolean
-qmig_client_add_host (const char *name, const char *uri, GError **error)
+qmig_client_add_host (const char *name, const char *uri, char **labels, GError **error)
 {
   g_autofree char *group = g_strconcat (GROUP_PREFIX, name, NULL);
   g_autoptr(QmigClient) client = NULL;
   g_autoptr(GKeyFile) file = NULL;
 
-  if (!check_name (name, error))
+  if (!check_name (name, error) || !check_labels (labels, error))
     return FALSE;
 
   client = qmig_client_new (uri != NULL ? uri : "", error);
@@ -188,6 +275,24 @@ qmig_client_add_host (const char *name, const char *uri, GError **error)
       return FALSE;
     }
 
+  g_key_file_set_string (file, group, "uri", uri);
+  if (labels != NULL && labels[0] != NULL)
+    {
+      g_autofree char *text = g_strjoinv (",", labels);
+
+      g_key_file_set_string (file, group, "labels", text);
+    }
+  return save_config (file, error);
+}
+
+gboolean
+qmig_client_set_host_uri (const char *name, const char *uri, GError **error)
+{
+  g_autofree char *group = g_strconcat (GROUP_PREFIX, name, NULL);
+  g_autoptr(GKeyFile) file = check_name (name, error) ? load_config (error) : NULL;
+
+  if (file == NULL)
+    return FALSE;
   g_key_file_set_string (file, group, "uri", uri);
   return save_config (file, error);
 }
@@ -209,4 +314,26 @@ qmig_client_remove_host (const char *name, GError **error)
 
   g_key_file_remove_group (file, group, NULL);
   return save_config (file, error);
+}
+
+char *
+qmig_client_get_far_program (const char *uri, GError **error)
+{
+  g_autoptr(GKeyFile) file = load_config (error);
+  g_auto(GStrv) names = NULL;
+
+  if (file == NULL)
+    return NULL;
+
+  names = list_names (file);
+  for (gsize i = 0; names[i] != NULL; i++)
+    {
+      g_autofree char *group = g_strconcat (GROUP_PREFIX, names[i], NULL);
+      g_autofree char *its_uri = g_key_file_get_string (file, group, "uri", NULL);
+      g_autofree char *program = g_key_file_get_string (file, group, "qmig", NULL);
+
+      if (g_strcmp0 (its_uri, uri) == 0 && program != NULL)
+        return g_steal_pointer (&program);
+    }
+  return g_strdup ("qmig");
 }

@@ -2,7 +2,7 @@
 
 /* The event stream of one migration: JSON lines, opened again whenever it breaks or falls silent. */
 
-#include "client-private.h"
+#include "client-tls.h"
 
 #include <string.h>
 
@@ -268,9 +268,13 @@ follow_once (Follow *follow, GError **error)
 {
   g_autofree char *path = qmig_client_path ("/v1/migrations/%s/events?follow=1&after=%" G_GINT64_FORMAT,
                                             follow->migration, follow->after);
-  g_autoptr(SoupMessage) message = client_message_new ("GET", path, NULL);
+  g_autoptr(SoupMessage) message = client_message_new (follow->client, "GET", path, NULL, error);
   g_autoptr(GInputStream) stream = NULL;
+  gboolean hopeless = FALSE;
   GError *cause = NULL;
+
+  if (message == NULL)
+    return FOLLOW_FAILED;
 
   follow_begin (follow, follow->limits->silence_ms);
   soup_session_send_async (follow->client->session, message, G_PRIORITY_DEFAULT, follow->stop, follow_finished, follow);
@@ -278,8 +282,14 @@ follow_once (Follow *follow, GError **error)
   stream = soup_session_send_finish (follow->client->session, follow->result, &cause);
   if (stream == NULL)
     {
-      follow_broke (follow, cause);
-      return FOLLOW_AGAIN;
+      cause = client_tls_explain (follow->client, message, cause, &hopeless);
+      if (!hopeless)
+        {
+          follow_broke (follow, cause);
+          return FOLLOW_AGAIN;
+        }
+      g_propagate_error (error, cause);
+      return FOLLOW_FAILED;
     }
 
   if (soup_message_get_status (message) != SOUP_STATUS_OK)
@@ -287,6 +297,27 @@ follow_once (Follow *follow, GError **error)
   if (!client_check_api (follow->client, message, error))
     return FOLLOW_FAILED;
   return follow_stream (follow, stream, error);
+}
+
+/* FALSE where ssh says why it broke, and trying again changes nothing. */
+static gboolean
+follow_settle (Follow *follow, GError **error)
+{
+  ClientTunnel *tunnel = follow->client->tunnel;
+  const GError *problem;
+
+  if (tunnel == NULL)
+    return TRUE;
+
+  follow_begin (follow, follow->limits->silence_ms);
+  client_tunnel_settle_async (tunnel, follow->stop, follow_finished, follow);
+  follow_await (follow);
+  problem = client_tunnel_get_problem (tunnel);
+  if (problem == NULL || problem->code == QMIG_EXIT_UNREACHABLE)
+    return TRUE;
+
+  g_propagate_error (error, client_unreachable (follow->client, problem));
+  return FALSE;
 }
 
 static gboolean
@@ -301,6 +332,8 @@ follow_run (Follow *follow, GError **error)
 
       if (end != FOLLOW_AGAIN)
         return end == FOLLOW_OVER;
+      if (!follow_settle (follow, error))
+        return FALSE;
       if (g_cancellable_set_error_if_cancelled (follow->cancellable, error))
         return FALSE;
 

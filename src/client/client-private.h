@@ -5,6 +5,7 @@
 
 #include <libsoup/soup.h>
 
+#include "client-tunnel.h"
 #include "client.h"
 
 G_BEGIN_DECLS
@@ -20,13 +21,24 @@ struct _QmigClient
 {
   GObject parent_instance;
   char *uri;
-  char *socket_path;
+  char *base;           /* of the URIs of messages */
+  char *socket_path;    /* NULL for https */
+  ClientTunnel *tunnel; /* (nullable): what is behind socket_path, for ssh:// */
   GMainContext *context; /* of the thread that made the client */
   SoupSession *session;
+
+  /* https only */
+  char *host;           /* whose name is to be in the certificate */
+  char *pin;            /* fingerprint it must have (nullable) */
+  char *pki_dir;
+  GTlsCertificate *own; /* once it was needed */
 };
 
 /* A message for "/v1/…", with @body (nullable) as JSON. */
-SoupMessage *client_message_new (const char *method, const char *path, JsonObject *body);
+SoupMessage *client_message_new (QmigClient *self, const char *method, const char *path, JsonObject *body, GError **error);
+
+/* The fingerprint that the config file wants of the host with this URI. *pin: NULL where it says nothing */
+gboolean client_find_pin (const char *uri, char **pin, GError **error);
 
 /* Whether the head of an answer is one of an agent that speaks our API. */
 gboolean client_check_api (QmigClient *self, SoupMessage *message, GError **error);
@@ -39,7 +51,7 @@ JsonObject *client_read_answer (QmigClient    *self,
                                 QmigProblem  **problem,
                                 GError       **error);
 
-/* @cause as QMIG_EXIT_UNREACHABLE that names the agent. */
+/* @cause, or rather what the tunnel says, as QMIG_EXIT_UNREACHABLE (or the tunnel's code) that names the agent. */
 GError *client_unreachable (QmigClient *self, const GError *cause);
 
 typedef struct

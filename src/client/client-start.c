@@ -304,13 +304,14 @@ start_agent (Start *start, const char *program, const char *runtime_dir, GError 
 gboolean
 qmig_client_ensure_agent (QmigClient *self, const char *program, GCancellable *cancellable, GError **error)
 {
-  g_autofree char *runtime_dir = g_path_get_dirname (self->socket_path);
+  g_autofree char *runtime_dir = NULL;
   Start start = { .client = self, .cancellable = cancellable, .pidfd = -1 };
   GError *cause = NULL;
   gboolean done;
 
   if (!g_str_equal (self->uri, "local"))
     return TRUE;
+  runtime_dir = g_path_get_dirname (self->socket_path);
   if (!qmig_client_make_private_dir (runtime_dir, error))
     return FALSE;
   if (agent_answers (self, cancellable, &cause))

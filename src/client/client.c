@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* One session on one socket, and calls over it. */
+/* One session with one agent, and calls over it. */
 
-#include "client-private.h"
+#include "client-tls.h"
 
 #include <string.h>
 
 #include "json-strict.h"
+#include "pki.h"
 
 G_DEFINE_FINAL_TYPE (QmigClient, qmig_client, G_TYPE_OBJECT)
 
@@ -16,8 +17,14 @@ qmig_client_finalize (GObject *object)
   QmigClient *self = QMIG_CLIENT (object);
 
   g_clear_object (&self->session);
+  g_clear_pointer (&self->tunnel, client_tunnel_free);
   g_clear_pointer (&self->context, g_main_context_unref);
+  g_clear_object (&self->own);
   g_free (self->socket_path);
+  g_free (self->host);
+  g_free (self->pin);
+  g_free (self->pki_dir);
+  g_free (self->base);
   g_free (self->uri);
   G_OBJECT_CLASS (qmig_client_parent_class)->finalize (object);
 }
@@ -49,17 +56,56 @@ socket_path_of_uri (const char *uri, GError **error)
     return g_strdup (path);
 
   g_set_error (error, QMIG_ERROR, QMIG_EXIT_USAGE,
-               "cannot use '%s' as the address of an agent: expected 'local' or 'unix:' and an absolute path", uri);
+               "cannot use '%s' as the address of an agent: expected 'local', 'unix:' and an absolute path, "
+               "ssh://[USER@]HOST[:PORT] or https://HOST[:PORT]",
+               uri);
   return NULL;
+}
+
+static QmigClient *
+new_for (const char *uri)
+{
+  QmigClient *self = g_object_new (QMIG_TYPE_CLIENT, NULL);
+
+  self->uri = g_strdup (uri);
+  self->context = g_main_context_ref_thread_default ();
+  return self;
+}
+
+static QmigClient *
+new_https (const char *uri, GError **error)
+{
+  g_autoptr(QmigClient) self = new_for (uri);
+  g_autofree char *config = qmig_client_default_config_path ();
+
+  if (!client_tls_read_uri (uri, &self->base, &self->host, error) || !client_find_pin (uri, &self->pin, error))
+    return NULL;
+
+  self->pki_dir = qmig_pki_default_dir (config);
+  self->session = client_tls_session_new ();
+  return g_steal_pointer (&self);
 }
 
 QmigClient *
 qmig_client_new (const char *uri, GError **error)
 {
-  g_autofree char *path = socket_path_of_uri (uri, error);
+  g_autoptr(ClientTunnel) tunnel = NULL;
+  g_autofree char *path = NULL;
   g_autoptr(GSocketAddress) address = NULL;
   QmigClient *self;
 
+  if (g_str_has_prefix (uri, "https:"))
+    return new_https (uri, error);
+
+  if (g_str_has_prefix (uri, "ssh:"))
+    {
+      tunnel = client_tunnel_new (uri, NULL, error);
+      path = tunnel != NULL ? g_strdup (client_tunnel_get_path (tunnel)) : NULL;
+    }
+  else
+    {
+      path = socket_path_of_uri (uri, error);
+    }
   if (path == NULL)
     return NULL;
 
@@ -72,10 +118,10 @@ qmig_client_new (const char *uri, GError **error)
       return NULL;
     }
 
-  self = g_object_new (QMIG_TYPE_CLIENT, NULL);
-  self->uri = g_strdup (uri);
+  self = new_for (uri);
+  self->base = g_strdup ("http://agent");
   self->socket_path = g_steal_pointer (&path);
-  self->context = g_main_context_ref_thread_default ();
+  self->tunnel = g_steal_pointer (&tunnel);
   address = g_unix_socket_address_new (self->socket_path);
   /* The default of two connections would let one event stream and one long poll block every other call. */
   self->session = soup_session_new_with_options ("remote-connectable", address, "max-conns", 16, "max-conns-per-host",
@@ -138,11 +184,11 @@ qmig_client_path (const char *format, ...)
 }
 
 SoupMessage *
-client_message_new (const char *method, const char *path, JsonObject *body)
+client_message_new (QmigClient *self, const char *method, const char *path, JsonObject *body, GError **error)
 {
-  g_autofree char *text = g_strconcat ("http://agent", path, NULL);
+  g_autofree char *text = g_strconcat (self->base, path, NULL);
   g_autoptr(GUri) uri = g_uri_parse (text, SOUP_HTTP_URI_FLAGS, NULL);
-  SoupMessage *message;
+  g_autoptr(SoupMessage) message = NULL;
 
   g_return_val_if_fail (uri != NULL, NULL);
 
@@ -156,7 +202,10 @@ client_message_new (const char *method, const char *path, JsonObject *body)
 
       soup_message_set_request_body_from_bytes (message, "application/json", bytes);
     }
-  return message;
+
+  if (self->host != NULL && !client_tls_prepare (self, message, error))
+    return NULL;
+  return g_steal_pointer (&message);
 }
 
 gboolean
@@ -237,7 +286,13 @@ client_read_answer (QmigClient *self,
 GError *
 client_unreachable (QmigClient *self, const GError *cause)
 {
-  return g_error_new (QMIG_ERROR, QMIG_EXIT_UNREACHABLE, "cannot reach the agent at %s: %s", self->uri, cause->message);
+  const GError *problem = self->tunnel != NULL ? client_tunnel_get_problem (self->tunnel) : NULL;
+
+  if (cause->domain == QMIG_ERROR)
+    return g_error_copy (cause);
+  return g_error_new (QMIG_ERROR, problem != NULL ? problem->code : QMIG_EXIT_UNREACHABLE,
+                      "cannot reach the agent at %s: %s", self->uri,
+                      problem != NULL ? problem->message : cause->message);
 }
 
 /* -- one call -------------------------------------------------------------- */
@@ -255,6 +310,7 @@ typedef struct
   GInputStream *stream;
   GByteArray *answer;
   QmigProblem *problem;
+  GError *cause; /* of a failure whose reason ssh has still to say */
 } Call;
 
 static void
@@ -274,6 +330,7 @@ call_free (Call *call)
   g_clear_object (&call->stream);
   g_clear_pointer (&call->answer, g_byte_array_unref);
   g_clear_pointer (&call->problem, qmig_problem_free);
+  g_clear_error (&call->cause);
   g_free (call->what);
   g_free (call);
 }
@@ -317,11 +374,12 @@ call_arm (Call *call, QmigClient *self, GCancellable *cancellable)
 }
 
 static void
-call_fail (GTask *task, GError *cause)
+call_give_up (GTask *task)
 {
   QmigClient *self = g_task_get_source_object (task);
   Call *call = g_task_get_task_data (task);
 
+  call->cause = client_tls_explain (self, call->message, call->cause, NULL);
   if (call->cancelled)
     g_task_return_new_error (task, G_IO_ERROR, G_IO_ERROR_CANCELLED, "%s on the agent at %s was cancelled", call->what,
                              self->uri);
@@ -329,13 +387,30 @@ call_fail (GTask *task, GError *cause)
     g_task_return_new_error (task, QMIG_ERROR, QMIG_EXIT_TIMEOUT,
                              "%s on the agent at %s: no answer within %" G_GINT64_FORMAT " ms", call->what, self->uri,
                              call->timeout_ms);
-  else if (cause->domain == QMIG_ERROR)
-    g_task_return_error (task, g_error_copy (cause));
   else
-    g_task_return_error (task, client_unreachable (self, cause));
+    g_task_return_error (task, client_unreachable (self, call->cause));
 
-  g_error_free (cause);
   g_object_unref (task);
+}
+
+static void
+call_settled (GObject *source, GAsyncResult *result, gpointer user_data)
+{
+  call_give_up (user_data);
+}
+
+static void
+call_fail (GTask *task, GError *cause)
+{
+  QmigClient *self = g_task_get_source_object (task);
+  Call *call = g_task_get_task_data (task);
+  gboolean ssh_knows = self->tunnel != NULL && cause->domain != QMIG_ERROR && !call->cancelled && !call->timed_out;
+
+  call->cause = cause;
+  if (ssh_knows)
+    client_tunnel_settle_async (self->tunnel, call->stop, call_settled, task);
+  else
+    call_give_up (task);
 }
 
 static void
@@ -421,14 +496,21 @@ qmig_client_call_async (QmigClient *self,
 {
   GTask *task = g_task_new (self, NULL, callback, user_data);
   Call *call = g_new0 (Call, 1);
+  GError *error = NULL;
 
   g_task_set_source_tag (task, qmig_client_call_async);
   g_task_set_task_data (task, call, (GDestroyNotify) call_free);
-  call->message = client_message_new (method, path, body);
   call->what = g_strdup_printf ("%s %s", method, path);
   call->timeout_ms = timeout_ms;
   call->stop = g_cancellable_new ();
   call->answer = g_byte_array_new ();
+  call->message = client_message_new (self, method, path, body, &error);
+  if (call->message == NULL)
+    {
+      call_fail (task, error);
+      return;
+    }
+
   call_arm (call, self, cancellable);
   soup_session_send_async (self->session, call->message, G_PRIORITY_DEFAULT, call->stop, call_sent, task);
 }

@@ -15,6 +15,9 @@ G_BEGIN_DECLS
 #define QMIG_TYPE_CLIENT (qmig_client_get_type ())
 G_DECLARE_FINAL_TYPE (QmigClient, qmig_client, QMIG, CLIENT, GObject)
 
+/* TLS 1.3 only, for agent and clients alike.  Before any thread is there. */
+void qmig_client_init_tls (void);
+
 /* Directories of this user's own host: QMIG_RUNTIME_DIR or $XDG_RUNTIME_DIR/qmig (or a private directory below /tmp
  * where there is none); QMIG_STATE_DIR or $XDG_STATE_HOME/qmig.  (transfer full) */
 char *qmig_client_default_runtime_dir (void);
@@ -26,9 +29,10 @@ char *qmig_client_resolve_host (const char *name_or_uri, GError **error);
 
 /**
  * qmig_client_new:
- * @uri: "local" or "unix:PATH"
+ * @uri: "local", "unix:PATH", "ssh://[USER@]HOST[:PORT]" or "https://HOST[:PORT]"
  *
- * Makes no connection yet.  @error: QMIG_EXIT_USAGE for a URI it cannot read.
+ * Makes no connection yet.  The way by ssh is that of client-tunnel.h; what ssh
+ * says decides over QMIG_EXIT_UNREACHABLE, or QMIG_EXIT_DENIED for keys.  @error: QMIG_EXIT_USAGE for a URI it cannot read.
  */
 QmigClient *qmig_client_new (const char *uri, GError **error);
 const char *qmig_client_get_uri (QmigClient *self);

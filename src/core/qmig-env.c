@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "pki.h"
 #include "qmig-process.h"
 
 /* -1 where it is not said. */
@@ -73,6 +74,21 @@ can_open_kvm (void)
   return fd >= 0;
 }
 
+/* Only with all three a stream can be encrypted whichever way the VM goes. */
+static void
+fill_certificates (QmigHostInfo *info, const char *pki_dir)
+{
+  g_autoptr(QmigCertificate) authority = pki_dir != NULL ? qmig_pki_read_certificate (pki_dir, "ca-cert.pem", NULL) : NULL;
+  g_autoptr(QmigCertificate) server = authority != NULL ? qmig_pki_read_certificate (pki_dir, "server-cert.pem", NULL) : NULL;
+  g_autoptr(QmigCertificate) client = server != NULL ? qmig_pki_read_certificate (pki_dir, "client-cert.pem", NULL) : NULL;
+
+  if (client == NULL || server->addresses[0] == NULL)
+    return;
+  info->tls_authority = g_strdup (authority->fingerprint);
+  info->tls_name = g_strdup (server->addresses[0]);
+  info->tls_subject = g_strdup (client->subject);
+}
+
 QmigHostInfo *
 qmig_env_host_info_from (const QmigEnv *self, QmigJournal *journal)
 {
@@ -91,7 +107,11 @@ qmig_env_host_info_from (const QmigEnv *self, QmigJournal *journal)
   info->kvm = can_open_kvm ();
   info->incoming = 0;
   info->active_migrations = 0;
+  info->migration_address = g_strdup (self->migration_address);
+  info->migration_port = self->migration_port;
+  info->migration_port_last = self->migration_port_last;
   fill_memory (info);
+  fill_certificates (info, self->pki_dir);
   if (journal != NULL)
     fill_from_journal (info, journal);
   info->time_us = g_get_real_time ();

@@ -18,6 +18,10 @@ struct _QmigEnv
   char *host_name;
   char *runtime_dir;  /* sockets, run directories of VMs: RUNTIME/vm/MIGRATION */
   char *state_dir;    /* the journal */
+  char *pki_dir;      /* certificates (nullable) */
+  char *migration_address; /* where destinations listen (nullable): at the address that the source reaches us by */
+  gint64 migration_port;   /* the range they listen in */
+  gint64 migration_port_last;
   QmigOpenHost open_host;
   gpointer open_host_data;
 };

@@ -11,6 +11,7 @@
 #include "qmig-host-prepare.h"
 #include "qmig-launcher.h"
 #include "qmig-process.h"
+#include "qmig-stream.h"
 #include "qmp-commands.h"
 #include "qmp-error.h"
 
@@ -347,7 +348,7 @@ host_local_prepare (QmigHost *host, const QmigIncomingSpec *spec, QmpWait *wait,
       return NULL;
     }
   qmig_destination_set_launch_ms (self->destination, (g_get_monotonic_time () - began_us) / 1000);
-  if (!qmig_host_prepare_listen (self->destination, self->spec, wait, &cause))
+  if (!qmig_host_prepare_listen (self->env, self->destination, self->spec, wait, &cause))
     {
       undo_prepare (self, cause, error);
       return NULL;
@@ -524,6 +525,19 @@ remove_migration_socket (QmigHostLocal *self)
   g_unlink (path);
 }
 
+/* The VM runs, and does so with them as well; a later move removes them before it adds its own. */
+static void
+forget_stream (QmigHostLocal *self, QmpWait *wait)
+{
+  g_autoptr(GError) untidy = NULL;
+
+  if (g_strcmp0 (self->spec->transport, "tls") != 0)
+    return;
+  if (!qmig_destination_connect (self->destination, wait, &untidy) ||
+      !qmig_stream_release (qmig_destination_get_client (self->destination), wait, &untidy))
+    g_warning ("%s: cannot take the stream's credentials from QEMU: %s", self->migration, untidy->message);
+}
+
 static gboolean
 act_release (QmigHostLocal *self, QmpWait *wait, GError **error)
 {
@@ -540,6 +554,7 @@ act_release (QmigHostLocal *self, QmpWait *wait, GError **error)
     return refuse (QMIG_EXIT_CONFLICT, "cannot release", qmig_destination_get_state (self->destination), error);
 
   remove_migration_socket (self);
+  forget_stream (self, wait);
   if (!qmig_journal_reservation_end (self->journal, self->migration, error))
     return FALSE;
   qmig_destination_disconnect (self->destination);

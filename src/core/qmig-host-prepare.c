@@ -6,6 +6,7 @@
 #include <glib/gstdio.h>
 
 #include "qmig-host-facts.h"
+#include "qmig-stream.h"
 #include "qmp-commands.h"
 #include "qmp-error.h"
 
@@ -143,6 +144,24 @@ set_parameters (QmpClient *client, const QmigIncomingSpec *spec, QmpWait *wait, 
   return qmp_migrate_set_parameters (client, json_node_dup_object (spec->parameters), wait, error);
 }
 
+static gboolean
+is_encrypted (const QmigIncomingSpec *spec)
+{
+  return g_strcmp0 (spec->transport, "tls") == 0;
+}
+
+static gboolean
+secure (const QmigEnv *env, QmpClient *client, const QmigIncomingSpec *spec, QmpWait *wait, GError **error)
+{
+  if (!is_encrypted (spec))
+    return TRUE;
+  if (env->pki_dir != NULL && spec->tls_peer != NULL)
+    return qmig_stream_secure_destination (client, env->pki_dir, spec->tls_peer, wait, error);
+  g_set_error (error, QMIG_ERROR, QMIG_EXIT_USAGE, "cannot encrypt the stream of %s: %s", spec->migration,
+               env->pki_dir == NULL ? "this host has no certificates" : "the one client to take is not named");
+  return FALSE;
+}
+
 /* QEMU itself takes the first free port of the range: some refuse to be asked again after one was taken. */
 static char *
 tcp_uri (const QmigIncomingSpec *spec)
@@ -183,9 +202,9 @@ listen (QmpClient *client, const QmigIncomingSpec *spec, QmpWait *wait, GError *
 {
   g_autofree char *uri = NULL;
 
-  if (g_strcmp0 (spec->transport, "tcp") == 0)
+  if (g_strcmp0 (spec->transport, "tcp") == 0 || is_encrypted (spec))
     uri = tcp_uri (spec);
-  else if (g_strcmp0 (spec->transport, "unix") == 0)
+  else if (g_strcmp0 (spec->transport, "unix") == 0 || g_strcmp0 (spec->transport, "ssh") == 0)
     uri = g_strconcat ("unix:", spec->run_dir, "/" QMIG_MIGRATION_SOCKET, NULL);
   else
     {
@@ -200,13 +219,13 @@ listen (QmpClient *client, const QmigIncomingSpec *spec, QmpWait *wait, GError *
 }
 
 gboolean
-qmig_host_prepare_listen (QmigDestination *destination, const QmigIncomingSpec *spec, QmpWait *wait, GError **error)
+qmig_host_prepare_listen (const QmigEnv *env, QmigDestination *destination, const QmigIncomingSpec *spec, QmpWait *wait, GError **error)
 {
   QmpClient *client = qmig_destination_get_client (destination);
   const QmigIncoming *state;
 
   if (!check_inmigrate (destination, wait, error) || !set_capabilities (client, spec, wait, error)
-      || !set_parameters (client, spec, wait, error) || !listen (client, spec, wait, error)
+      || !set_parameters (client, spec, wait, error) || !secure (env, client, spec, wait, error) || !listen (client, spec, wait, error)
       || !qmig_destination_look (destination, wait, error))
     return FALSE;
   state = qmig_destination_get_state (destination);

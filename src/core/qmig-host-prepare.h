@@ -16,6 +16,7 @@ G_BEGIN_DECLS
 gboolean qmig_host_prepare_reserve (const QmigEnv *env, QmigJournal *journal, const QmigIncomingSpec *spec, GError **error);
 
 /* From the greeting to phase LISTENING with the uri for the source. */
-gboolean qmig_host_prepare_listen (QmigDestination *destination, const QmigIncomingSpec *spec, QmpWait *wait, GError **error);
+gboolean qmig_host_prepare_listen (const QmigEnv *env, QmigDestination *destination, const QmigIncomingSpec *spec, QmpWait *wait,
+                                   GError **error);
 
 G_END_DECLS

@@ -26,6 +26,14 @@ qmig_host_prepare (QmigHost *self, const QmigIncomingSpec *spec, QmpWait *wait, 
   return QMIG_HOST_GET_IFACE (self)->prepare (self, spec, wait, error);
 }
 
+char *
+qmig_host_dial (QmigHost *self, const char *migration, const char *uri, GError **error)
+{
+  QmigHostInterface *iface = QMIG_HOST_GET_IFACE (self);
+
+  return iface->dial != NULL ? iface->dial (self, migration, uri, error) : g_strdup (uri);
+}
+
 QmigIncoming *
 qmig_host_query (QmigHost *self, const char *migration, QmpWait *wait, GError **error)
 {

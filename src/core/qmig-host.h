@@ -31,6 +31,7 @@ struct _QmigHostInterface
   QmigIncoming *(*query) (QmigHost *self, const char *migration, QmpWait *wait, GError **error);
   void (*follow) (QmigHost *self, const char *migration);
   const QmigIncoming *(*peek) (QmigHost *self, GError **error);
+  char *(*dial) (QmigHost *self, const char *migration, const char *uri, GError **error); /* (nullable): @uri serves as it is */
 };
 
 const char *qmig_host_get_name (QmigHost *self);
@@ -49,6 +50,10 @@ QmigFacts *qmig_host_get_facts (QmigHost *self, const QmigFactsRequest *request,
  * Returns: (transfer full): phase LISTENING with the uri for the source
  */
 QmigIncoming *qmig_host_prepare (QmigHost *self, const QmigIncomingSpec *spec, QmpWait *wait, GError **error);
+
+/* What the source's QEMU gives to `migrate` to reach @uri, which is the destination's word for it: another one where the way
+ * leads through this program.  (transfer full) */
+char *qmig_host_dial (QmigHost *self, const char *migration, const char *uri, GError **error);
 
 /* Asks the destination now, in QEMU's words.  A migration this host never knew, or has forgotten, is phase GONE. */
 QmigIncoming *qmig_host_query (QmigHost *self, const char *migration, QmpWait *wait, GError **error);

@@ -194,6 +194,7 @@ fill_from_row (QmigJournal *self, JournalQuery *query, QmigMigrationInfo *info, 
   info->last_seq = journal_column_int (query, 12);
   info->hold_wanted = request->hold;
   info->reason = g_steal_pointer (&request->reason);
+  info->who = g_steal_pointer (&request->who);
   info->knobs = g_steal_pointer (&request->knobs);
   if (info->result != NULL)
     info->destination_pid = info->result->destination_pid;

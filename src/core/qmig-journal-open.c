@@ -54,6 +54,16 @@ static const char *const schema_steps[] = {
   "  qmp TEXT,"
   "  pid INTEGER"
   ") STRICT;",
+
+  "CREATE TABLE change ("
+  "  seq INTEGER PRIMARY KEY NOT NULL,"
+  "  time_us INTEGER NOT NULL,"
+  "  who TEXT NOT NULL,"
+  "  method TEXT NOT NULL,"
+  "  path TEXT NOT NULL,"
+  "  reason TEXT,"
+  "  status INTEGER NOT NULL"
+  ") STRICT;",
 };
 G_STATIC_ASSERT (G_N_ELEMENTS (schema_steps) == QMIG_JOURNAL_SCHEMA);
 

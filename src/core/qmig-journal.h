@@ -20,7 +20,10 @@
 
 G_BEGIN_DECLS
 
-#define QMIG_JOURNAL_SCHEMA 1
+#define QMIG_JOURNAL_SCHEMA 2
+
+/* Of older changes nothing is kept. */
+#define QMIG_JOURNAL_CHANGES_MAX 10000
 
 typedef struct _QmigJournal QmigJournal;
 
@@ -143,5 +146,13 @@ gboolean qmig_journal_add_vm (QmigJournal *self, const char *name, const char *q
 gboolean qmig_journal_remove_vm (QmigJournal *self, const char *name, GError **error); /* QMIG_EXIT_NOT_FOUND */
 /* {"name","qmp","pid"} as QmigVmRequest */
 GPtrArray *qmig_journal_list_vms (QmigJournal *self, GError **error);
+
+/* -- changes: who did what, and why --------------------------------------- */
+
+/* QmigChange, the oldest first; their seqs are given here.  Not waited for: they survive our death, and a power cut from the
+ * next durable write on. */
+gboolean qmig_journal_add_changes (QmigJournal *self, GPtrArray *changes, GError **error);
+/* QmigChange, newest first, at most @limit (0: all). */
+GPtrArray *qmig_journal_list_changes (QmigJournal *self, gint64 limit, GError **error);
 
 G_END_DECLS

@@ -13,10 +13,13 @@
 #include <glib/gstdio.h>
 
 #include "api-error.h"
+#include "qmig-launcher-unit.h"
 #include "qmig-process.h"
 
 #define LOG_NAME "qemu.log"
 #define LOG_TAIL_BYTES 2048
+#define LOG_MAX_BYTES (4 * 1024 * 1024)
+#define LOG_KEEP_BYTES (1024 * 1024)
 
 static gboolean
 fail (GError **error, const char *act, const char *object, int saved_errno)
@@ -103,24 +106,32 @@ open_high (const char *path, int flags)
 }
 
 static gboolean
-spawn_logged (const char *const *argv, const char *run_dir, const char *cwd, pid_t *pid, GError **error)
+spawn_logged (const char *const *argv, int log, const char *cwd, pid_t *pid, GError **error)
 {
-  g_autofree char *log_path = g_build_filename (run_dir, LOG_NAME, NULL);
-  int log = open_high (log_path, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND);
-  int input;
-  int result;
+  int input = open_high ("/dev/null", O_RDONLY);
+  int result = input < 0 ? errno : spawn (argv, input, log, cwd, pid);
 
-  if (log < 0)
-    return fail (error, "write", log_path, errno);
-  input = open_high ("/dev/null", O_RDONLY);
-  result = input < 0 ? errno : spawn (argv, input, log, cwd, pid);
-  close (log);
   if (input >= 0)
     close (input);
   if (result == ENOENT && cwd != NULL && !g_file_test (cwd, G_FILE_TEST_IS_DIR))
     return fail (error, "start QEMU in", cwd, result);
 
   return result == 0 || fail (error, "start", argv[0], result);
+}
+
+static gboolean
+start_child (const char *const *argv, int log, const char *cwd, gint64 *pid, gint64 *start_time, GError **error)
+{
+  pid_t child = 0;
+
+  if (!spawn_logged (argv, log, cwd, &child, error))
+    return FALSE;
+  *pid = child;
+  /* A child stays in /proc until it is reaped, and nobody reaps it yet. */
+  *start_time = qmig_process_get_start_time (child);
+  qmig_process_adopt (child);
+
+  return TRUE;
 }
 
 gboolean
@@ -131,16 +142,21 @@ qmig_launcher_start (const char *const *argv,
                      gint64 *start_time,
                      GError **error)
 {
-  pid_t child = 0;
+  g_autofree char *log_path = g_build_filename (run_dir, LOG_NAME, NULL);
+  QmigUnitResult in_unit;
+  gboolean started;
+  int log;
 
-  if (!make_run_dir (run_dir, error) || !spawn_logged (argv, run_dir, cwd, &child, error))
+  if (!make_run_dir (run_dir, error))
     return FALSE;
-  *pid = child;
-  /* A child stays in /proc until it is reaped, and nobody reaps it yet. */
-  *start_time = qmig_process_get_start_time (child);
-  qmig_process_adopt (child);
+  log = open_high (log_path, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND);
+  if (log < 0)
+    return fail (error, "write", log_path, errno);
+  in_unit = qmig_launcher_unit_start (argv, log_path, cwd ? cwd : "/", pid, start_time, error);
+  started = in_unit == QMIG_UNIT_STARTED || (in_unit == QMIG_UNIT_NONE && start_child (argv, log, cwd, pid, start_time, error));
+  close (log);
 
-  return TRUE;
+  return started;
 }
 
 static gsize
@@ -191,6 +207,36 @@ qmig_launcher_log_tail (const char *run_dir)
     tail = g_utf8_find_next_char (joined + strlen (joined) - LOG_TAIL_BYTES - 1, NULL);
 
   return g_strdup (tail);
+}
+
+/* QEMU only ever appends. A hole at the front gives the space back and moves nothing that it writes meanwhile. */
+static void
+trim_log (const char *path)
+{
+  int fd = open (path, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+  struct stat st;
+
+  if (fd < 0)
+    return;
+  if (fstat (fd, &st) == 0 && S_ISREG (st.st_mode) && (gint64) st.st_blocks * 512 > LOG_MAX_BYTES && st.st_size > LOG_KEEP_BYTES
+      && fallocate (fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, st.st_size - LOG_KEEP_BYTES) != 0)
+    g_debug ("cannot shorten '%s': %s", path, g_strerror (errno));
+  close (fd);
+}
+
+void
+qmig_launcher_trim_logs (const char *runtime_dir)
+{
+  g_autofree char *vms = g_build_filename (runtime_dir, "vm", NULL);
+  g_autoptr(GDir) dir = g_dir_open (vms, 0, NULL);
+  const char *name;
+
+  while (dir != NULL && (name = g_dir_read_name (dir)) != NULL)
+    {
+      g_autofree char *path = g_build_filename (vms, name, LOG_NAME, NULL);
+
+      trim_log (path);
+    }
 }
 
 static gboolean

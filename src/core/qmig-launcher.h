@@ -2,8 +2,9 @@
 #pragma once
 
 /*
- * Starts QEMU so that it outlives the agent: a session of its own, no pipe to
- * us, stderr and stdout in RUN_DIR/qemu.log.
+ * Starts QEMU so that it outlives the agent: in a unit of its own where systemd
+ * runs and lets us, otherwise as a child in a session of its own, which
+ * alone tells its exit status. No pipe to us; stderr and stdout in RUN_DIR/qemu.log.
  */
 
 #include <gio/gio.h>
@@ -16,6 +17,9 @@ gboolean qmig_launcher_start (const char *const *argv, const char *run_dir, cons
 
 /* The end of RUN_DIR/qemu.log without QEMU's warnings, which end nothing: at most 2 KiB, one line, valid UTF-8; "" when there is none.  (transfer full) */
 char *qmig_launcher_log_tail (const char *run_dir);
+
+/* Gives back the space of all but the end of each long qemu.log below @runtime_dir: what was written first reads as zeros then. */
+void qmig_launcher_trim_logs (const char *runtime_dir);
 
 /* Removes the run directory with what is in it (one level); refuses what does not look like one (not below @runtime_dir/vm). */
 gboolean qmig_launcher_remove_run_dir (const char *runtime_dir, const char *run_dir, GError **error);

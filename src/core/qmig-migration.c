@@ -427,6 +427,28 @@ is_beyond_return (QmigMigration *self, const QmigStep *step, const GError *cause
   return self->entry->commit_intent && (step->undo == NULL || !g_error_matches (cause, QMIG_ERROR, QMIG_EXIT_REFUSED));
 }
 
+/* A monitor that was lost while its QEMU lives: the way back needs it. */
+static void
+attach_again (QmigMigration *self)
+{
+  const QmigJournalEntry *entry = self->entry;
+  g_autoptr(QmpWait) wait = qmp_wait_new (NULL, "the source's monitor", qmig_limits.attach_ms);
+  g_autoptr(GError) cause = NULL;
+  QmigInstance *again;
+
+  if (self->source == NULL || qmig_instance_is_gone (self->source) || qmp_client_check_open (self->source->client, NULL))
+    return;
+  again = qmig_instance_attach (entry->vm, entry->source_qmp, entry->source_pid, entry->source_start_time, wait, &cause);
+  if (again == NULL)
+    {
+      qmig_migration_log (self, "the source's monitor was lost: %s", cause->message);
+      return;
+    }
+  qmig_instance_detach (self->source);
+  self->source = again;
+  qmig_migration_log (self, "the source's monitor was lost, and is open again");
+}
+
 static void
 go_back_from (QmigMigration *self, gsize failed, const GError *cause)
 {
@@ -434,6 +456,7 @@ go_back_from (QmigMigration *self, gsize failed, const GError *cause)
 
   disarm_deadline (self);
   qmig_migration_log (self, "going back: %s", cause->message);
+  attach_again (self);
   (void) !roll_back (self, failed, &not_back);
   qmig_migration_end_failed (self, failed, cause, not_back);
 }
@@ -591,6 +614,7 @@ migration_new (const QmigEnv         *env,
   self->info->active = TRUE;
   self->info->started = api_time_format (entry->started_us);
   self->info->reason = g_strdup (request->reason);
+  self->info->who = g_strdup (request->who);
   self->info->source_pid = entry->source_pid;
   self->info->hold_wanted = request->hold;
   self->info->last_seq = entry->last_seq;

@@ -12,6 +12,7 @@
 typedef struct
 {
   const QmigMigrateRequest *request;
+  const char *destination_uri;
   const QmigHostInfo *source_host;
   const QmigSourceFacts *source;
   const QmigFacts *destination;
@@ -222,22 +223,97 @@ check_name (const Planning *p)
                p->plan->vm, p->plan->destination, p->destination->name_holder != NULL ? p->destination->name_holder : "a reservation");
 }
 
+/* -- the stream ------------------------------------------------------------ */
+
+static gboolean
+are_enrolled (const Planning *p)
+{
+  const char *ours = p->source_host->tls_authority;
+
+  return ours != NULL && g_strcmp0 (ours, p->destination->host->tls_authority) == 0;
+}
+
+static gboolean
+is_reached_by_ssh (const Planning *p)
+{
+  return g_str_has_prefix (p->destination_uri, "ssh://");
+}
+
+/* Never in the clear unless that was asked for by name. */
+static const char *
+choose_transport (const Planning *p)
+{
+  if (p->request->transport != NULL)
+    return p->request->transport;
+  if (p->plan->same_machine)
+    return "unix";
+  return is_reached_by_ssh (p) && !are_enrolled (p) ? "ssh" : "tls";
+}
+
+/* Where it listens: as asked, as that host says, or at the address that it is reached by.  (transfer full) (nullable) */
+static char *
+choose_listen (const Planning *p)
+{
+  g_autoptr(GUri) uri = g_uri_parse (p->destination_uri, G_URI_FLAGS_NONE, NULL);
+
+  if (p->request->listen != NULL)
+    return g_strdup (p->request->listen);
+  if (p->destination->host->migration_address != NULL)
+    return g_strdup (p->destination->host->migration_address);
+  return uri != NULL ? g_strdup (g_uri_get_host (uri)) : NULL;
+}
+
+static void
+plan_stream (const Planning *p)
+{
+  const QmigHostInfo *there = p->destination->host;
+  gboolean asked = p->request->port > 0;
+
+  p->plan->transport = g_strdup (choose_transport (p));
+  p->plan->listen = choose_listen (p);
+  p->plan->port = asked ? p->request->port : there->migration_port;
+  p->plan->port_last = asked ? p->request->port_last : there->migration_port_last;
+  p->plan->tls_name = g_strdup (there->tls_name);
+  p->plan->tls_peer = g_strdup (p->source_host->tls_subject);
+}
+
+static void
+check_tls (const Planning *p)
+{
+  g_autofree char *cure = g_strdup_printf ("`qmig host enroll %s`; or --transport ssh where ssh leads there, or --transport tcp if the network "
+                                           "between the hosts is trusted", p->request->destination);
+
+  if (are_enrolled (p))
+    add_check (p->plan, "transport", QMIG_CHECK_OK, NULL, "TLS, between '%s' and '%s' of the same authority", p->source_host->name, p->plan->destination);
+  else if (p->source_host->tls_authority == NULL || p->destination->host->tls_authority == NULL)
+    add_check (p->plan, "transport", QMIG_CHECK_FAIL, cure, "'%s' has no certificates, and in the clear everybody on the way could read the guest's memory",
+               p->source_host->tls_authority == NULL ? p->source_host->name : p->plan->destination);
+  else
+    add_check (p->plan, "transport", QMIG_CHECK_FAIL, cure, "the certificates of '%s' and '%s' come from different authorities", p->source_host->name,
+               p->plan->destination);
+}
+
 static void
 check_transport (const Planning *p)
 {
   const char *transport = p->plan->transport;
 
-  if (g_str_equal (transport, "unix") && !p->plan->same_machine)
-    add_check (p->plan, "transport", QMIG_CHECK_FAIL, "leave --transport out, or say tcp", "'%s' is another machine: a unix socket does not reach it",
+  if (g_str_equal (transport, "tls"))
+    check_tls (p);
+  else if (g_str_equal (transport, "ssh") && is_reached_by_ssh (p))
+    add_check (p->plan, "transport", QMIG_CHECK_OK, NULL, "through ssh, no port is opened");
+  else if (g_str_equal (transport, "ssh"))
+    add_check (p->plan, "transport", QMIG_CHECK_FAIL, "name the destination by its ssh:// address", "'%s' is not reached by ssh but by %s", p->plan->destination,
+               p->destination_uri);
+  else if (g_str_equal (transport, "unix") && !p->plan->same_machine)
+    add_check (p->plan, "transport", QMIG_CHECK_FAIL, "leave --transport out, or say tls, ssh or tcp", "'%s' is another machine: a unix socket does not reach it",
                p->plan->destination);
-  else if (!g_str_equal (transport, "unix") && !g_str_equal (transport, "tcp"))
-    add_check (p->plan, "transport", QMIG_CHECK_FAIL, "use unix or tcp", "unknown transport '%s'", transport);
-  else if (g_str_equal (transport, "tcp") && !p->plan->same_machine && p->request->transport == NULL)
-    add_check (p->plan, "transport", QMIG_CHECK_FAIL, "say --transport tcp if the network between the hosts is trusted",
-               "the guest's memory would cross the network to '%s' in the clear", p->plan->destination);
+  else if (g_str_equal (transport, "unix"))
+    add_check (p->plan, "transport", QMIG_CHECK_OK, NULL, "unix socket: both QEMUs are on this machine");
+  else if (g_str_equal (transport, "tcp"))
+    add_check (p->plan, "transport", QMIG_CHECK_OK, NULL, "tcp, in the clear as asked");
   else
-    add_check (p->plan, "transport", QMIG_CHECK_OK, NULL, "%s", g_str_equal (transport, "unix")
-               ? "unix socket: both QEMUs are on this machine" : "tcp, in the clear as asked");
+    add_check (p->plan, "transport", QMIG_CHECK_FAIL, "use unix, tls, ssh or tcp", "unknown transport '%s'", transport);
 }
 
 /* -- the destination's command line ---------------------------------------- */
@@ -352,9 +428,15 @@ plan_commands (const Planning *p)
   g_autoptr(GStrvBuilder) list = g_strv_builder_new ();
   g_autofree char *on = g_strjoinv (", ", p->plan->capabilities_on);
   g_autofree char *set = g_strdup_printf ("source: migrate-set-capabilities %s", on);
+  gboolean tls = g_str_equal (p->plan->transport, "tls");
 
-  g_strv_builder_add_many (list, "destination: migrate-set-capabilities events, return-path, late-block-activate",
-                           "destination: migrate-incoming", set, "source: migrate-set-parameters max-bandwidth, downtime-limit", "source: migrate",
+  g_strv_builder_add (list, "destination: migrate-set-capabilities events, return-path, late-block-activate");
+  if (tls)
+    g_strv_builder_add (list, "destination: object-add authz-simple, tls-creds-x509; migrate-set-parameters tls-creds, tls-authz");
+  g_strv_builder_add_many (list, "destination: migrate-incoming", set, NULL);
+  if (tls)
+    g_strv_builder_add (list, "source: object-add tls-creds-x509; migrate-set-parameters tls-creds, tls-hostname");
+  g_strv_builder_add_many (list, "source: migrate-set-parameters max-bandwidth, downtime-limit", "source: migrate",
                            "source: migrate-continue at pre-switchover", NULL);
   if (p->plan->was_running)
     g_strv_builder_add (list, "destination: cont, after the source is completed and postmigrate");
@@ -372,12 +454,13 @@ choose_binary (const Planning *p)
 
 QmigPlan *
 qmig_plan_make (const QmigMigrateRequest *request,
+                const char               *destination_uri,
                 const QmigHostInfo       *source_host,
                 const QmigSourceFacts    *source,
                 const QmigFacts          *destination)
 {
   QmigPlan *plan = qmig_plan_new ();
-  Planning p = { request, source_host, source, destination, plan };
+  Planning p = { request, destination_uri, source_host, source, destination, plan };
 
   plan->checks = g_ptr_array_new_with_free_func ((GDestroyNotify) qmig_check_free);
   plan->vm = g_strdup (request->new_name != NULL ? request->new_name : source->name);
@@ -387,7 +470,6 @@ qmig_plan_make (const QmigMigrateRequest *request,
   plan->was_running = qmp_run_state_is_live (source->run_state);
   /* A boot id that could not be read proves nothing. */
   plan->same_machine = source_host->boot_id != NULL && g_strcmp0 (source_host->boot_id, destination->host->boot_id) == 0;
-  plan->transport = g_strdup (request->transport != NULL ? request->transport : plan->same_machine ? "unix" : "tcp");
   plan->memory_bytes = source->memory_bytes;
   plan->run_dir = g_strdup (destination->run_dir);
   plan->qemu_binary = g_strdup (choose_binary (&p));
@@ -403,6 +485,7 @@ qmig_plan_make (const QmigMigrateRequest *request,
   check_accelerator (&p);
   check_memory (&p);
   check_name (&p);
+  plan_stream (&p);
   check_transport (&p);
   plan_command_line (&p);
   plan_capabilities (&p);
@@ -441,9 +524,10 @@ qmig_plan_incoming_spec (const QmigPlan *plan, const QmigMigrateRequest *request
   spec->memory_bytes = plan->memory_bytes;
   spec->lease_ms = LEASE_MS;
   spec->transport = g_strdup (plan->transport);
-  spec->listen = g_strdup (request->listen);
-  spec->port = request->port;
-  spec->port_last = request->port_last;
+  spec->tls_peer = g_str_equal (plan->transport, "tls") ? g_strdup (plan->tls_peer) : NULL;
+  spec->listen = g_strdup (plan->listen);
+  spec->port = plan->port;
+  spec->port_last = plan->port_last;
   spec->capabilities = g_strdupv ((char **) capabilities);
   return spec;
 }

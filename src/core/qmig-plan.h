@@ -15,8 +15,10 @@ G_BEGIN_DECLS
 #define QMIG_DEFAULT_DOWNTIME_MS 300   /* QEMU's own */
 #define QMIG_DEFAULT_BANDWIDTH 0       /* unlimited: QEMU's 128 MiB/s would cap every fast link */
 
-/* @source_host: name and boot id of the source's machine.  (transfer full) */
+/* @destination_uri: how its agent is reached; @source_host: name, boot id and certificates of the source's machine.
+ * (transfer full) */
 QmigPlan *qmig_plan_make (const QmigMigrateRequest *request,
+                          const char               *destination_uri,
                           const QmigHostInfo       *source_host,
                           const QmigSourceFacts    *source,
                           const QmigFacts          *destination);

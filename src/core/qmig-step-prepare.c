@@ -3,9 +3,11 @@
 
 #include "json-strict.h"
 #include "qmig-plan.h"
+#include "qmig-stream.h"
 #include "qmp-commands.h"
 #include "qmp-error.h"
 
+#define CLOCK_QUESTIONS 3
 #define HOLD_MIN_BANDWIDTH (64 * 1024)
 
 /* -- stage 0: check ---------------------------------------------------------- */
@@ -81,7 +83,7 @@ qmig_steps_plan (const QmigEnv          *env,
   if (theirs == NULL)
     return NULL;
 
-  plan = qmig_plan_make (entry->request, here, facts, theirs);
+  plan = qmig_plan_make (entry->request, entry->destination_uri, here, facts, theirs);
   /* One machine has one clock. */
   if (plan->same_machine)
     *clock = (QmigClockOffset) { 0, 0 };
@@ -121,6 +123,25 @@ qmig_step_check (QmigMigration *self, QmpWait *wait, GError **error)
 
 /* -- stage 1: prepare the destination, tune the source ----------------------- */
 
+/* The answer with the facts took as long as that host needed to gather them, and maybe a login: a short question knows the
+ * clock better.  What it says is only for measuring. */
+static void
+measure_clock (QmigMigration *self, QmpWait *wait)
+{
+  if (self->entry->plan->same_machine)
+    return;
+  for (int i = 0; i < CLOCK_QUESTIONS; i++)
+    {
+      gint64 asked_us = g_get_real_time ();
+      g_autoptr(QmigIncoming) incoming = qmig_host_query (self->host, self->id, wait, NULL);
+      gint64 answered_us = g_get_real_time ();
+      gint64 uncertainty_us = (answered_us - asked_us) / 2;
+
+      if (incoming != NULL && uncertainty_us >= 0 && uncertainty_us < self->clock.uncertainty_us)
+        self->clock = (QmigClockOffset) { incoming->time_us - (asked_us + answered_us) / 2, uncertainty_us };
+    }
+}
+
 gboolean
 qmig_step_prepare (QmigMigration *self, QmpWait *wait, GError **error)
 {
@@ -133,8 +154,11 @@ qmig_step_prepare (QmigMigration *self, QmpWait *wait, GError **error)
       return FALSE;
     }
   self->result->launch_ms = incoming->launch_ms;
-  self->uri = g_strdup (incoming->uri);
+  self->uri = qmig_host_dial (self->host, self->id, incoming->uri, error);
+  if (self->uri == NULL)
+    return FALSE;
   qmig_migration_set_destination_pid (self, incoming->pid);
+  measure_clock (self, wait);
   qmig_host_follow (self->host, self->id);
   return TRUE;
 }
@@ -193,11 +217,22 @@ qmig_step_apply_knobs (QmigMigration *self, QmpWait *wait, GError **error)
   return set_limits (self, self->knobs->downtime_ms, self->knobs->bandwidth_bytes_per_s, reply, error);
 }
 
+static gboolean
+is_encrypted (const QmigPlan *plan)
+{
+  return g_strcmp0 (plan->transport, "tls") == 0;
+}
+
 gboolean
 qmig_step_tune (QmigMigration *self, QmpWait *wait, GError **error)
 {
   const QmigPlan *plan = self->entry->plan;
 
+  if (is_encrypted (plan) && !qmig_stream_secure_source (self->source->client, self->env->pki_dir, plan->tls_name, wait, error))
+    {
+      g_prefix_error (error, "cannot encrypt the stream on the source: ");
+      return FALSE;
+    }
   self->left_bytes = plan->memory_bytes / 2; /* much of a guest's memory is zero pages, which no bandwidth limit slows */
   return qmp_migrate_set_capabilities (self->source->client, (const char *const *) plan->capabilities_on, NULL, wait, error) &&
          qmig_step_apply_knobs (self, wait, error);
@@ -210,7 +245,8 @@ qmig_undo_tune (QmigMigration *self, QmpWait *wait, GError **error)
 
   if (qmig_sides_source_is_gone (self) || plan == NULL)
     return TRUE;
-  return set_limits (self, plan->restore_downtime_ms, plan->restore_bandwidth_bytes_per_s, wait, error) &&
+  return (!is_encrypted (plan) || qmig_stream_release (self->source->client, wait, error)) &&
+         set_limits (self, plan->restore_downtime_ms, plan->restore_bandwidth_bytes_per_s, wait, error) &&
          (g_strv_length (plan->capabilities_off) == 0 ||
           qmp_migrate_set_capabilities (self->source->client, NULL, (const char *const *) plan->capabilities_off, wait, error));
 }

@@ -91,27 +91,140 @@ test_route_table (void)
 /* -- who may ---------------------------------------------------------------- */
 
 static void
-test_auth (void)
+test_uids (void)
 {
   static const struct
   {
-    AgentPeer peer;
+    uid_t uid;
     uid_t own;
-    gboolean may;
+    QmigRole role;
   } cases[] = {
-    { { TRUE, 1000, 1 }, 1000, TRUE },        { { TRUE, 0, 1 }, 1000, TRUE },      { { TRUE, 1001, 1 }, 1000, FALSE },
-    { { TRUE, 1000, 1 }, 0, FALSE },          { { FALSE, 1000, 1 }, 1000, FALSE }, { { FALSE, 0, 0 }, 0, FALSE },
-    { { TRUE, (uid_t) -1, 1 }, 1000, FALSE },
+    { 1000, 1000, QMIG_ROLE_ADMIN }, { 0, 1000, QMIG_ROLE_ADMIN }, { 1001, 1000, QMIG_ROLE_NONE },
+    { 1000, 0, QMIG_ROLE_NONE },     { 0, 0, QMIG_ROLE_ADMIN },    { (uid_t) -1, 1000, QMIG_ROLE_NONE },
+    { (uid_t) -1, (uid_t) -1, QMIG_ROLE_NONE },
   };
 
   for (gsize i = 0; i < G_N_ELEMENTS (cases); i++)
     {
-      g_autofree char *read = agent_auth_refuse (&cases[i].peer, cases[i].own, AGENT_NEED_READ);
-      g_autofree char *change = agent_auth_refuse (&cases[i].peer, cases[i].own, AGENT_NEED_CHANGE);
+      AgentPeer peer;
 
-      g_assert_true ((read == NULL) == cases[i].may);
-      g_assert_true ((change == NULL) == cases[i].may);
+      agent_peer_init_uid (&peer, cases[i].uid, cases[i].own);
+      g_assert_cmpint (peer.role, ==, cases[i].role);
+      g_assert_true (peer.known == (cases[i].uid != (uid_t) -1));
+      agent_peer_clear (&peer);
     }
+}
+
+/* What each route takes.  Said once more here: a route that changes hands has to be changed in two places. */
+static const struct
+{
+  const char *route;
+  QmigRole role;
+} route_roles[] = {
+  { "GET /v1/host", QMIG_ROLE_VIEWER },
+  { "GET /v1/probe", QMIG_ROLE_VIEWER },
+  { "GET /v1/doctor", QMIG_ROLE_VIEWER },
+  { "POST /v1/enroll/offer", QMIG_ROLE_ADMIN },
+  { "POST /v1/enroll/accept", QMIG_ROLE_ADMIN },
+  { "POST /v1/agent/reload", QMIG_ROLE_ADMIN },
+  { "POST /v1/agent/stop", QMIG_ROLE_ADMIN },
+  { "GET /v1/changes", QMIG_ROLE_VIEWER },
+  { "GET /v1/hosts", QMIG_ROLE_VIEWER },
+  { "POST /v1/hosts", QMIG_ROLE_ADMIN },
+  { "DELETE /v1/hosts/*", QMIG_ROLE_ADMIN },
+  { "POST /v1/hosts/*/test", QMIG_ROLE_OPERATOR },
+  { "GET /v1/vms", QMIG_ROLE_VIEWER },
+  { "POST /v1/vms", QMIG_ROLE_OPERATOR },
+  { "GET /v1/vms/*", QMIG_ROLE_VIEWER },
+  { "DELETE /v1/vms/*", QMIG_ROLE_OPERATOR },
+  { "POST /v1/vms/*/actions/stop", QMIG_ROLE_OPERATOR },
+  { "POST /v1/vms/*/qmp", QMIG_ROLE_ADMIN },
+  { "POST /v1/checks", QMIG_ROLE_OPERATOR },
+  { "GET /v1/migrations", QMIG_ROLE_VIEWER },
+  { "POST /v1/migrations", QMIG_ROLE_OPERATOR },
+  { "GET /v1/migrations/*", QMIG_ROLE_VIEWER },
+  { "GET /v1/migrations/*/events", QMIG_ROLE_VIEWER },
+  { "PATCH /v1/migrations/*/knobs", QMIG_ROLE_OPERATOR },
+  { "POST /v1/migrations/*/actions/*", QMIG_ROLE_OPERATOR },
+  { "POST /v1/facts", QMIG_ROLE_OPERATOR },
+  { "POST /v1/incoming", QMIG_ROLE_OPERATOR },
+  { "GET /v1/incoming/*", QMIG_ROLE_VIEWER },
+  { "POST /v1/incoming/*/actions/*", QMIG_ROLE_OPERATOR },
+};
+
+static QmigRole
+wanted_role (const char *what)
+{
+  for (gsize i = 0; i < G_N_ELEMENTS (route_roles); i++)
+    if (g_str_equal (route_roles[i].route, what))
+      return route_roles[i].role;
+
+  g_error ("nothing says who may %s", what);
+}
+
+/* A refusal names who it is, the role it has, and the role it takes. */
+static void
+assert_decision (const AgentPeer *peer, const AgentRoute *route)
+{
+  g_autofree char *what = g_strconcat (route->method, " ", route->pattern, NULL);
+  QmigRole wanted = wanted_role (what);
+  g_autofree char *refused = agent_auth_refuse (peer, route->need, what);
+  g_autofree char *who = agent_peer_describe (peer);
+
+  g_test_message ("%s by %s", what, who);
+  g_assert_true ((refused == NULL) == (peer->known && peer->role >= wanted));
+  if (refused == NULL)
+    return;
+
+  g_assert_nonnull (strstr (refused, what));
+  g_assert_nonnull (strstr (refused, qmig_role_names[wanted]));
+  g_assert_true (!peer->known || strstr (refused, who) != NULL);
+  g_assert_true (!peer->known || strstr (refused, qmig_role_names[peer->role]) != NULL);
+}
+
+static void
+test_roles (void)
+{
+  gsize n;
+  const AgentRoute *routes = agent_routes_get_all (&n);
+
+  g_assert_cmpuint (n, ==, G_N_ELEMENTS (route_roles));
+  for (gsize i = 0; i < n; i++)
+    {
+      AgentPeer peer = { .known = FALSE };
+
+      assert_decision (&peer, &routes[i]);
+      for (int role = QMIG_ROLE_NONE; role <= QMIG_ROLE_ADMIN; role++)
+        {
+          const QmigPeer known_as = { .fingerprint = (char *) "ab12", .name = (char *) "eve", .role = role };
+
+          agent_peer_init_certificate (&peer, &known_as);
+          assert_decision (&peer, &routes[i]);
+          agent_peer_clear (&peer);
+        }
+
+      agent_peer_init_uid (&peer, 1001, 1000);
+      assert_decision (&peer, &routes[i]);
+      agent_peer_init_uid (&peer, 1000, 1000);
+      assert_decision (&peer, &routes[i]);
+    }
+}
+
+static void
+test_describe (void)
+{
+  const QmigPeer known_as = { .fingerprint = (char *) "ab12", .name = (char *) "alpha", .role = QMIG_ROLE_OPERATOR };
+  AgentPeer peer;
+  g_autofree char *certificate = NULL;
+  g_autofree char *uid = NULL;
+
+  agent_peer_init_certificate (&peer, &known_as);
+  certificate = agent_peer_describe (&peer);
+  g_assert_cmpstr (certificate, ==, "certificate alpha (operator)");
+  agent_peer_clear (&peer);
+  agent_peer_init_uid (&peer, 1000, 1000);
+  uid = agent_peer_describe (&peer);
+  g_assert_cmpstr (uid, ==, "uid 1000");
 }
 
 /* -- how long --------------------------------------------------------------- */
@@ -199,7 +312,9 @@ main (int argc, char **argv)
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/agent/routes/find", test_routes);
   g_test_add_func ("/agent/routes/table", test_route_table);
-  g_test_add_func ("/agent/auth", test_auth);
+  g_test_add_func ("/agent/auth/uids", test_uids);
+  g_test_add_func ("/agent/auth/roles", test_roles);
+  g_test_add_func ("/agent/auth/describe", test_describe);
   g_test_add_func ("/agent/lease/life", test_lease);
   g_test_add_func ("/agent/lease/out-of-reason", test_lease_out_of_reason);
   g_test_add_func ("/agent/errors", test_errors);

@@ -346,6 +346,25 @@ test_stop (AgentFixture *f, gconstpointer data)
 
 /* -- hosts --------------------------------------------------------------------- */
 
+/* The check of that id is fine, and says so with @text. */
+static void
+assert_checked (JsonObject *tested, const char *id, const char *text)
+{
+  g_autoptr(QmigHostEntry) entry = qmig_host_entry_from_object (tested, NULL);
+
+  for (guint i = 0; i < entry->checks->len; i++)
+    {
+      const QmigCheck *check = g_ptr_array_index (entry->checks, i);
+
+      if (g_strcmp0 (check->id, id) != 0)
+        continue;
+      g_assert_cmpint (check->status, ==, QMIG_CHECK_OK);
+      assert_has (check->text, text);
+      return;
+    }
+  g_error ("there is no check '%s'", id);
+}
+
 static void
 test_hosts (AgentFixture *f, gconstpointer data)
 {
@@ -371,7 +390,11 @@ test_hosts (AgentFixture *f, gconstpointer data)
   assert_has (beta->problem, "No such file");
   g_assert_true (((QmigHostEntry *) g_ptr_array_index (list, 2))->reachable);
   g_assert_true (json_object_get_boolean_member (tested, "reachable"));
-  g_assert_true (json_object_has_member (tested, "clock_offset_ms"));
+  assert_checked (tested, "reach", "answers in");
+  assert_checked (tested, "clock", "off ours");
+  assert_checked (tested, "version", QMIG_VERSION);
+  assert_checked (tested, "stream", "the same machine");
+  assert_checked (tested, "bandwidth", "at least");
   assert_has (unknown, "did you mean 'beta'?");
 
   removed = agent_fixture_call (f, "DELETE", "/v1/hosts/beta", NULL);

@@ -142,7 +142,8 @@ test_hosts (Fixture *fixture, gconstpointer data)
 
   fake_agent_answer (agent, "GET", "/v1/hosts", 200,
                      LIST ("host-entry", "{\"name\":\"alpha\",\"uri\":\"local\",\"reachable\":true,\"info\":" HOST "},"
-                           "{\"name\":\"beta\",\"uri\":\"unix:/b\",\"reachable\":false,\"problem\":\"nobody answers\"}"));
+                           "{\"name\":\"beta\",\"uri\":\"unix:/b\",\"labels\":[\"rack1\",\"ssd\"],\"reachable\":false,"
+                           "\"problem\":\"nobody answers\"}"));
   fake_agent_answer (agent, "POST", "/v1/hosts", 200, "{}");
   fake_agent_answer (agent, "POST", "/v1/hosts/beta/test", 200,
                      "{\"name\":\"beta\",\"uri\":\"unix:/b\",\"reachable\":false,\"problem\":\"nobody answers\"}");
@@ -151,8 +152,9 @@ test_hosts (Fixture *fixture, gconstpointer data)
   assert_run (fixture, "host-list", "host list");
   assert_run (fixture, "host-show", "host show");
   assert_run (fixture, "host-test", "host test beta");
-  assert_run (fixture, "host-add", "host add beta unix:/b");
-  g_assert_cmpstr (fake_agent_get_body (agent, "POST", "/v1/hosts"), ==, "{\"name\":\"beta\",\"uri\":\"unix:/b\"}");
+  assert_run (fixture, "host-add", "host add beta unix:/b --label rack1 --label ssd");
+  g_assert_cmpstr (fake_agent_get_body (agent, "POST", "/v1/hosts"), ==,
+                   "{\"name\":\"beta\",\"uri\":\"unix:/b\",\"labels\":[\"rack1\",\"ssd\"]}");
   assert_status (fixture, "host remove beta", 0, NULL);
   assert_run (fixture, "vm-list-all", "vm list --all");
   assert_run (fixture, "vm-list-all-name", "vm list --all -o name");
@@ -212,6 +214,18 @@ test_steering (Fixture *fixture, gconstpointer data)
   assert_status (fixture, "switch last --hold --go", 2, "either --hold or --go");
   assert_status (fixture, "cancel last --reason 'wrong host'", 0, NULL);
   g_assert_cmpstr (fake_agent_get_body (agent, "POST", cancel), ==, "{\"reason\":\"wrong host\",\"assume\":null}");
+}
+
+static void
+test_changes (Fixture *fixture, gconstpointer data)
+{
+  fake_agent_answer (fixture->agent, "GET", "/v1/changes?limit=2", 200,
+                     LIST ("change", "{\"seq\":8,\"time\":\"2024-05-01T10:00:00.000001Z\",\"who\":\"certificate alpha (operator)\","
+                                     "\"method\":\"POST\",\"path\":\"/v1/migrations\",\"reason\":\"kernel update\",\"status\":201},"
+                                     "{\"seq\":7,\"time\":\"2024-05-01T09:00:00.000001Z\",\"who\":\"uid 1000\","
+                                     "\"method\":\"DELETE\",\"path\":\"/v1/vms/web01\",\"reason\":null,\"status\":404}"));
+  assert_run (fixture, "agent-changes", "agent changes --limit 2");
+  assert_run (fixture, "agent-changes-tsv", "agent changes --limit 2 -o tsv --fields seq,who,status");
 }
 
 static void
@@ -301,6 +315,7 @@ main (int argc, char **argv)
   ADD ("/cli/commands/hosts", test_hosts);
   ADD ("/cli/commands/migrations", test_migrations);
   ADD ("/cli/commands/steering", test_steering);
+  ADD ("/cli/commands/changes", test_changes);
   ADD ("/cli/commands/doctor", test_doctor);
   ADD ("/cli/commands/usage", test_usage);
   ADD ("/cli/commands/failures", test_failures);

@@ -114,8 +114,8 @@ test_near_miss (void)
   assert_unknown ("vms", NULL, "unknown command 'vms', did you mean 'vm'?");
   assert_unknown ("frobnicate", NULL, "unknown command 'frobnicate'");
   assert_unknown ("vm", "lsit", "unknown command 'vm lsit', did you mean 'list'?");
-  assert_unknown ("agent", "frobnicate", "unknown command 'agent frobnicate'; there are run, status, stop");
-  assert_unknown ("agent", NULL, "'agent' needs one of: run, status, stop");
+  assert_unknown ("agent", "frobnicate", "unknown command 'agent frobnicate'; there are run, status, stop, changes, dial-stdio");
+  assert_unknown ("agent", NULL, "'agent' needs one of: run, status, stop, changes, dial-stdio");
 }
 
 static void

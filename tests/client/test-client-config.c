@@ -24,7 +24,8 @@ set_up (Fixture *fixture, gconstpointer data)
   g_assert_true (g_file_set_contents (
       fixture->path,
       "# mine\n[defaults]\ndowntime = 300ms\n\n# the rack below\n[host beta]\nuri=unix:/run/b.sock\n"
-      "label=prod\n[host empty]\nlabel=x\n",
+      "label=prod\n[host empty]\nlabel=x\n"
+      "[host far]\nuri=ssh://far\nqmig=/opt/my qmig\nlabels = a, b ,,c\n",
       -1, NULL));
 }
 
@@ -98,14 +99,19 @@ test_add_and_remove (Fixture *fixture, gconstpointer data)
 {
   g_autoptr(GPtrArray) hosts = NULL;
   g_autofree char *text = NULL;
+  const QmigHostEntry *gamma;
+  const char *labels[] = { "rack1", "ssd", NULL };
   GError *error = NULL;
 
-  g_assert_true (qmig_client_add_host ("gamma", "unix:/run/g.sock", &error));
+  g_assert_true (qmig_client_add_host ("gamma", "unix:/run/g.sock", (char **) labels, &error));
   g_assert_no_error (error);
   hosts = qmig_client_list_hosts (NULL);
-  g_assert_cmpuint (hosts->len, ==, 3);
-  g_assert_cmpstr (((QmigHostEntry *) g_ptr_array_index (hosts, 2))->name, ==, "gamma");
-  g_assert_cmpstr (((QmigHostEntry *) g_ptr_array_index (hosts, 2))->uri, ==, "unix:/run/g.sock");
+  g_assert_cmpuint (hosts->len, ==, 4);
+  gamma = g_ptr_array_index (hosts, 3);
+  g_assert_cmpstr (gamma->name, ==, "gamma");
+  g_assert_cmpstr (gamma->uri, ==, "unix:/run/g.sock");
+  g_assert_cmpint (g_strv_length (gamma->labels), ==, 2);
+  g_assert_cmpstr (gamma->labels[1], ==, "ssd");
 
   g_assert_true (qmig_client_remove_host ("empty", &error));
   g_assert_no_error (error);
@@ -114,6 +120,28 @@ test_add_and_remove (Fixture *fixture, gconstpointer data)
   g_assert_nonnull (strstr (text, "# the rack below"));
   g_assert_nonnull (strstr (text, "label=prod"));
   g_assert_null (strstr (text, "[host empty]"));
+}
+
+static void
+test_labels (Fixture *fixture, gconstpointer data)
+{
+  g_autoptr(GPtrArray) hosts = qmig_client_list_hosts (NULL);
+  const QmigHostEntry *beta = g_ptr_array_index (hosts, 0);
+  const QmigHostEntry *far = g_ptr_array_index (hosts, 2);
+  g_autofree char *joined = g_strjoinv ("|", far->labels);
+
+  g_assert_null (beta->labels);
+  g_assert_cmpstr (joined, ==, "a|b|c");
+}
+
+static void
+test_far_program (Fixture *fixture, gconstpointer data)
+{
+  g_autofree char *named = qmig_client_get_far_program ("ssh://far", NULL);
+  g_autofree char *other = qmig_client_get_far_program ("ssh://farther", NULL);
+
+  g_assert_cmpstr (named, ==, "/opt/my qmig");
+  g_assert_cmpstr (other, ==, "qmig");
 }
 
 static void
@@ -129,15 +157,21 @@ test_add_refused (Fixture *fixture, gconstpointer data)
     { "a]b", "unix:/x", QMIG_EXIT_USAGE },     { "", "unix:/x", QMIG_EXIT_USAGE },
     { "-x", "unix:/x", QMIG_EXIT_USAGE },      { "new\nline", "unix:/x", QMIG_EXIT_USAGE },
     { "fine", "ftp://x", QMIG_EXIT_USAGE },    { "fine", NULL, QMIG_EXIT_USAGE },
+    { "fine", "ssh://-x", QMIG_EXIT_USAGE },
   };
+  const char *labels[] = { "good", "a,b", NULL };
+  g_autoptr(GError) bad_label = NULL;
 
   for (gsize i = 0; i < G_N_ELEMENTS (cases); i++)
     {
       g_autoptr(GError) error = NULL;
 
-      g_assert_false (qmig_client_add_host (cases[i].name, cases[i].uri, &error));
+      g_assert_false (qmig_client_add_host (cases[i].name, cases[i].uri, NULL, &error));
       g_assert_error (error, QMIG_ERROR, cases[i].code);
     }
+
+  g_assert_false (qmig_client_add_host ("fine", "unix:/x", (char **) labels, &bad_label));
+  g_assert_error (bad_label, QMIG_ERROR, QMIG_EXIT_USAGE);
 }
 
 static void
@@ -159,6 +193,8 @@ main (int argc, char **argv)
   g_test_add ("/client/config/no-file", Fixture, NULL, set_up, test_no_file, tear_down);
   g_test_add ("/client/config/broken-file", Fixture, NULL, set_up, test_broken_file, tear_down);
   g_test_add ("/client/config/add-and-remove", Fixture, NULL, set_up, test_add_and_remove, tear_down);
+  g_test_add ("/client/config/labels", Fixture, NULL, set_up, test_labels, tear_down);
+  g_test_add ("/client/config/far-program", Fixture, NULL, set_up, test_far_program, tear_down);
   g_test_add ("/client/config/add-refused", Fixture, NULL, set_up, test_add_refused, tear_down);
   g_test_add ("/client/config/remove-unknown", Fixture, NULL, set_up, test_remove_unknown, tear_down);
   return g_test_run ();

@@ -215,7 +215,9 @@ test_uris (void)
 {
   g_autofree char *deep = g_strnfill (110, 'x');
   g_autofree char *too_long = g_strconcat ("unix:/tmp/", deep, NULL);
-  const char *const bad[] = { "", "unix:", "unix:relative", "tcp:host:1", "https://beta", too_long };
+  const char *const bad[] = { "", "unix:", "unix:relative", "tcp:host:1", "https:", "https://", "https:///x",
+                              "https://beta/v1", "https://me@beta", "https://beta?x", "https://beta#x", "https://beta:0x1",
+                              "https://beta:70000", "http://beta", too_long };
 
   for (gsize i = 0; i < G_N_ELEMENTS (bad); i++)
     {
@@ -225,6 +227,34 @@ test_uris (void)
       g_assert_error (error, QMIG_ERROR, QMIG_EXIT_USAGE);
       if (bad[i] == too_long)
         g_assert_nonnull (strstr (error->message, "107"));
+    }
+}
+
+static void
+test_https_uris (void)
+{
+  static const struct
+  {
+    const char *uri;
+    const char *base;
+    const char *host;
+  } cases[] = {
+    { "https://beta", "https://beta:7647", "beta" },
+    { "https://beta/", "https://beta:7647", "beta" },
+    { "https://beta.example:443", "https://beta.example:443", "beta.example" },
+    { "https://192.0.2.7", "https://192.0.2.7:7647", "192.0.2.7" },
+    { "https://[2001:db8::7]:7000", "https://[2001:db8::7]:7000", "2001:db8::7" },
+  };
+
+  for (gsize i = 0; i < G_N_ELEMENTS (cases); i++)
+    {
+      g_autoptr(GError) error = NULL;
+      g_autoptr(QmigClient) client = qmig_client_new (cases[i].uri, &error);
+
+      g_assert_no_error (error);
+      g_assert_cmpstr (client->base, ==, cases[i].base);
+      g_assert_cmpstr (client->host, ==, cases[i].host);
+      g_assert_cmpstr (qmig_client_get_uri (client), ==, cases[i].uri);
     }
 }
 
@@ -258,6 +288,7 @@ main (int argc, char **argv)
   g_test_add_func ("/client/call/cancelled", test_cancelled);
   g_test_add_func ("/client/call/lost-is-not-repeated", test_lost_is_not_repeated);
   g_test_add_func ("/client/uris", test_uris);
+  g_test_add_func ("/client/https-uris", test_https_uris);
   g_test_add_func ("/client/paths", test_paths);
   return g_test_run ();
 }

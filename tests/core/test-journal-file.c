@@ -126,7 +126,24 @@ test_foreign (Fixture *f, gconstpointer data)
   run_sql (f->path, "INSERT INTO vm VALUES ('still here')", FALSE);
 }
 
-/* The journal as qmig 0.1 wrote it.  It is never written again: the next schema gets a specimen of its own. */
+static void
+fill_changes (QmigJournal *journal)
+{
+  g_autoptr(GPtrArray) changes = g_ptr_array_new_with_free_func (qmig_change_type.destroy);
+  QmigChange *change = qmig_change_new ();
+  GError *error = NULL;
+
+  change->time = g_strdup ("2024-05-01T10:00:00.000001Z");
+  change->who = g_strdup ("certificate alpha (operator)");
+  change->method = g_strdup ("POST");
+  change->path = g_strdup ("/v1/migrations");
+  change->reason = g_strdup ("kernel update");
+  change->status = 201;
+  g_ptr_array_add (changes, change);
+  g_assert_true (qmig_journal_add_changes (journal, changes, &error));
+}
+
+/* Specimens are journals as an earlier qmig wrote them, one for each schema.  One that is there is never written again. */
 static void
 fill_specimen (Fixture *f)
 {
@@ -148,6 +165,7 @@ fill_specimen (Fixture *f)
   g_assert_true (qmig_journal_reservation_launched (f->journal, "m-incoming", 4711, 888000, &error));
   g_assert_true (qmig_journal_reservation_held (f->journal, "m-incoming", &error));
   g_assert_true (qmig_journal_add_vm (f->journal, "db02", "/run/db02.qmp", 7, &error));
+  fill_changes (f->journal);
   g_assert_no_error (error);
   fixture_close (f);
 }
@@ -192,9 +210,21 @@ assert_specimen_host (QmigJournal *journal)
 }
 
 static void
-test_specimen (Fixture *f, gconstpointer data)
+assert_specimen_changes (QmigJournal *journal, guint n)
 {
-  g_autofree char *stored = g_test_build_filename (G_TEST_DIST, "specimen", "journal-1.db", NULL);
+  g_autoptr(GError) error = NULL;
+  g_autoptr(GPtrArray) changes = qmig_journal_list_changes (journal, 0, &error);
+
+  g_assert_no_error (error);
+  g_assert_cmpuint (changes->len, ==, n);
+  if (n > 0)
+    g_assert_cmpstr (((QmigChange *) changes->pdata[0])->reason, ==, "kernel update");
+}
+
+static void
+assert_specimen (Fixture *f, const char *name, guint n_changes)
+{
+  g_autofree char *stored = g_test_build_filename (G_TEST_DIST, "specimen", name, NULL);
   g_autoptr(GBytes) bytes = read_bytes (stored);
   g_autoptr(GError) error = NULL;
 
@@ -203,9 +233,24 @@ test_specimen (Fixture *f, gconstpointer data)
   fixture_open (f);
   assert_specimen_migrations (f->journal);
   assert_specimen_host (f->journal);
+  assert_specimen_changes (f->journal, n_changes);
   /* And it goes on from there. */
   g_assert_true (qmig_journal_begin (f->journal, "m-open", "release", QMIG_BEGIN_INTENT, &error));
   fixture_end (f, "m-open", QMIG_OUTCOME_COMPLETED);
+  fill_changes (f->journal);
+  assert_specimen_changes (f->journal, n_changes + 1);
+}
+
+static void
+test_specimen_1 (Fixture *f, gconstpointer data)
+{
+  assert_specimen (f, "journal-1.db", 0);
+}
+
+static void
+test_specimen_2 (Fixture *f, gconstpointer data)
+{
+  assert_specimen (f, "journal-2.db", 1);
 }
 
 /* What this qmig writes today is what the specimen says. */
@@ -224,6 +269,7 @@ test_specimen_of_today (Fixture *f, gconstpointer data)
   fixture_open (f);
   assert_specimen_migrations (f->journal);
   assert_specimen_host (f->journal);
+  assert_specimen_changes (f->journal, 1);
 }
 
 /* -- damage ---------------------------------------------------------------------- */
@@ -370,7 +416,8 @@ main (int argc, char **argv)
   add ("/journal-file/newer", test_newer);
   add ("/journal-file/newer-in-log", test_newer_in_log);
   add ("/journal-file/foreign", test_foreign);
-  add ("/journal-file/specimen-1", test_specimen);
+  add ("/journal-file/specimen-1", test_specimen_1);
+  add ("/journal-file/specimen-2", test_specimen_2);
   add ("/journal-file/specimen-of-today", test_specimen_of_today);
   add ("/journal-file/no-database", test_no_database);
   add ("/journal-file/broken-pages", test_broken_pages);

@@ -635,6 +635,71 @@ test_vms (Fixture *f, gconstpointer data)
 }
 
 static void
+add_change (GPtrArray *changes, const char *who, const char *reason, gint64 status)
+{
+  QmigChange *change = qmig_change_new ();
+
+  change->time = g_strdup ("2024-05-01T10:00:00.000001Z");
+  change->who = g_strdup (who);
+  change->method = g_strdup ("POST");
+  change->path = g_strdup ("/v1/migrations");
+  change->reason = g_strdup (reason);
+  change->status = status;
+  g_ptr_array_add (changes, change);
+}
+
+static void
+test_changes (Fixture *f, gconstpointer data)
+{
+  g_autoptr(GPtrArray) changes = g_ptr_array_new_with_free_func (qmig_change_type.destroy);
+  g_autoptr(GPtrArray) all = NULL;
+  g_autoptr(GPtrArray) one = NULL;
+  g_autoptr(GError) error = NULL;
+  const QmigChange *last;
+
+  fixture_open (f);
+  add_change (changes, "uid 1000", NULL, 201);
+  add_change (changes, "certificate alpha (operator)", "kernel update", 409);
+  g_assert_true (qmig_journal_add_changes (f->journal, changes, &error));
+
+  fixture_open (f);
+  all = qmig_journal_list_changes (f->journal, 0, &error);
+  one = qmig_journal_list_changes (f->journal, 1, &error);
+  g_assert_no_error (error);
+  g_assert_cmpuint (all->len, ==, 2);
+  g_assert_cmpuint (one->len, ==, 1);
+  last = one->pdata[0];
+  g_assert_cmpint (last->seq, ==, 2);
+  g_assert_cmpstr (last->time, ==, "2024-05-01T10:00:00.000001Z");
+  g_assert_cmpstr (last->who, ==, "certificate alpha (operator)");
+  g_assert_cmpstr (last->method, ==, "POST");
+  g_assert_cmpstr (last->path, ==, "/v1/migrations");
+  g_assert_cmpstr (last->reason, ==, "kernel update");
+  g_assert_cmpint (last->status, ==, 409);
+  g_assert_null (((QmigChange *) all->pdata[1])->reason);
+}
+
+static void
+test_changes_are_bounded (Fixture *f, gconstpointer data)
+{
+  g_autoptr(GPtrArray) changes = g_ptr_array_new_with_free_func (qmig_change_type.destroy);
+  g_autoptr(GPtrArray) left = NULL;
+  g_autoptr(GError) error = NULL;
+
+  fixture_open (f);
+  for (int i = 0; i < QMIG_JOURNAL_CHANGES_MAX; i++)
+    add_change (changes, "uid 1000", NULL, 200);
+  g_assert_true (qmig_journal_add_changes (f->journal, changes, &error));
+  g_ptr_array_set_size (changes, 7);
+  g_assert_true (qmig_journal_add_changes (f->journal, changes, &error));
+  g_assert_no_error (error);
+
+  left = qmig_journal_list_changes (f->journal, 0, &error);
+  g_assert_cmpuint (left->len, ==, QMIG_JOURNAL_CHANGES_MAX);
+  g_assert_cmpint (((QmigChange *) left->pdata[0])->seq, ==, QMIG_JOURNAL_CHANGES_MAX + 7);
+}
+
+static void
 add (const char *path, void (*test) (Fixture *f, gconstpointer data))
 {
   g_test_add (path, Fixture, NULL, fixture_set_up, test, fixture_tear_down);
@@ -663,5 +728,7 @@ main (int argc, char **argv)
   add ("/journal/reservations", test_reservations);
   add ("/journal/unknown-reservation", test_unknown_reservation);
   add ("/journal/vms", test_vms);
+  add ("/journal/changes", test_changes);
+  add ("/journal/changes-are-bounded", test_changes_are_bounded);
   return g_test_run ();
 }

@@ -211,6 +211,64 @@ test_long_log (Fixture *t, gconstpointer data)
   g_assert_null (strchr (log, '\n'));
 }
 
+static gint64
+used_bytes (const char *path)
+{
+  struct stat st;
+
+  g_assert_cmpint (stat (path, &st), ==, 0);
+  return (gint64) st.st_blocks * 512;
+}
+
+/* Who is chatty loses what it said first, not what it goes on to say. */
+static void
+test_trim (Fixture *t, gconstpointer data)
+{
+  g_autofree char *path = g_build_filename (t->run_dir, "qemu.log", NULL);
+  g_autofree char *before = run (t, "head -c 3000000 /dev/zero; echo; echo short");
+  g_autofree char *tail = NULL;
+  g_autofree char *after = NULL;
+  const char *const argv[] = { "/bin/sh", "-c", "head -c 6000000 /dev/zero; echo; echo said; kill -STOP $$; echo more", NULL };
+  g_autoptr(QmigProcessWatch) watch = NULL;
+  gint64 pid, start_time, size;
+  char state = ' ';
+
+  size = used_bytes (path);
+  qmig_launcher_trim_logs (t->runtime_dir);
+  g_assert_cmpint (used_bytes (path), ==, size);
+  g_assert_true (g_str_has_suffix (before, "short"));
+
+  qmig_launcher_start (argv, t->run_dir, NULL, &pid, &start_time, &t->error);
+  g_assert_no_error (t->error);
+  watch = qmig_process_watch_new (pid, start_time, NULL, NULL);
+  for (int i = 0; state != 'T'; i++)
+    {
+      g_autofree char *stat_path = g_strdup_printf ("/proc/%" G_GINT64_FORMAT "/stat", pid);
+      g_autofree char *stat = NULL;
+
+      g_assert_cmpint (i, <, LIMIT_MS);
+      g_assert_true (g_file_get_contents (stat_path, &stat, NULL, NULL));
+      state = strrchr (stat, ')')[2];
+      g_usleep (1000);
+    }
+  qmig_launcher_trim_logs (t->runtime_dir);
+  size = used_bytes (path);
+  if (size > 6000000)
+    {
+      g_test_skip ("this file system makes no holes");
+    }
+  else
+    {
+      g_assert_cmpint (size, <, 2 * 1024 * 1024);
+      tail = qmig_launcher_log_tail (t->run_dir);
+      g_assert_true (g_str_has_suffix (tail, "said"));
+    }
+  kill ((pid_t) pid, SIGCONT);
+  g_assert_true (qmig_process_watch_wait_gone (watch, t->wait, &t->error));
+  after = qmig_launcher_log_tail (t->run_dir);
+  g_assert_true (g_str_has_suffix (after, "said; more"));
+}
+
 static void
 test_no_log (Fixture *t, gconstpointer data)
 {
@@ -254,6 +312,7 @@ main (int argc, char **argv)
   ADD ("cannot-start", test_cannot_start);
   ADD ("strange-run-dir", test_strange_run_dir);
   ADD ("long-log", test_long_log);
+  ADD ("trim", test_trim);
   ADD ("no-log", test_no_log);
   ADD ("remove", test_remove);
   return g_test_run ();

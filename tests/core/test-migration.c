@@ -206,6 +206,7 @@ short_deadline (Fixture *f, const char *point)
 
 /* -- switchover --------------------------------------------------------------------------------- */
 
+static void hang_up_source (Fixture *f, const char *p) { fake_qemu_hang_up (f->qemu); }
 static void hold_fails (Fixture *f, const char *p) { fail_host (f, "hold", QMIG_EXIT_ERROR); }
 static void hold_refused (Fixture *f, const char *p) { fail_host (f, "hold", QMIG_EXIT_REFUSED); }
 static void continue_refused (Fixture *f, const char *p) { fixture_refuse (f, "migrate-continue", "wrong state"); }
@@ -487,6 +488,10 @@ static const Case cases[] = {
     BEGUN " migrate abort", "", NULL, QMIG_INCOMING_GONE },
   { "precopy/guest-ended", renew_often, NULL, guest_powers_off, QMIG_OUTCOME_GUEST_ENDED, QMIG_EXIT_ERROR, QMIG_LOCATION_NONE,
     BEGUN " migrate abort", "", NULL, QMIG_INCOMING_GONE },
+  { "precopy/monitor-lost", renew_often, NULL, hang_up_source, QMIG_OUTCOME_ROLLED_BACK, QMIG_EXIT_ROLLED_BACK, QMIG_LOCATION_SOURCE,
+    BEGUN " migrate migrate_cancel " UNTUNED, "closed", "running", QMIG_INCOMING_GONE },
+  { "switchover/monitor-lost", short_device, "before-switchover", hang_up_source, QMIG_OUTCOME_ROLLED_BACK, QMIG_EXIT_ROLLED_BACK, QMIG_LOCATION_SOURCE,
+    NULL, "closed", "running", QMIG_INCOMING_GONE },
   { "precopy/destination-lost", renew_often, NULL, destination_dies_loudly, QMIG_OUTCOME_ROLLED_BACK, QMIG_EXIT_ROLLED_BACK, QMIG_LOCATION_SOURCE,
     BEGUN " migrate migrate_cancel " UNTUNED, "QEMU on 'beta' says: qemu: out of memory", "running", QMIG_INCOMING_GONE },
   { "precopy/cancelled", renew_often, NULL, cancel, QMIG_OUTCOME_CANCELLED, QMIG_EXIT_CANCELLED, QMIG_LOCATION_SOURCE,

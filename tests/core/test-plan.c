@@ -9,6 +9,7 @@
 typedef struct
 {
   QmigMigrateRequest *request;
+  const char *uri;
   QmigHostInfo *here;
   QmigSourceFacts *source;
   QmigFacts *destination;
@@ -90,6 +91,7 @@ facts_init (Facts *f)
   f->request = qmig_migrate_request_new ();
   f->request->vm = g_strdup ("web01");
   f->request->destination = g_strdup ("beta");
+  f->uri = "unix:/run/beta/agent.sock";
   f->here = qmig_host_info_new ();
   f->here->name = g_strdup ("alpha");
   f->here->boot_id = g_strdup ("boot-1");
@@ -111,7 +113,7 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Facts, facts_clear)
 static QmigPlan *
 make (const Facts *f)
 {
-  QmigPlan *plan = qmig_plan_make (f->request, f->here, f->source, f->destination);
+  QmigPlan *plan = qmig_plan_make (f->request, f->uri, f->here, f->source, f->destination);
 
   g_assert_nonnull (plan);
   return plan;
@@ -199,6 +201,20 @@ static void unix_far (Facts *f) { set_text (&f->destination->host->boot_id, "boo
 static void tcp_far (Facts *f) { set_text (&f->destination->host->boot_id, "boot-2"); set_text (&f->request->transport, "tcp"); }
 static void far (Facts *f) { set_text (&f->destination->host->boot_id, "boot-2"); }
 static void tcp_near (Facts *f) { set_text (&f->request->transport, "tcp"); }
+static void
+far_with_certificates (Facts *f, const char *ours, const char *theirs)
+{
+  far (f);
+  f->uri = "https://beta.example:7647";
+  set_text (&f->here->tls_authority, ours);
+  set_text (&f->destination->host->tls_authority, theirs);
+}
+
+static void enrolled (Facts *f) { far_with_certificates (f, "ca-1", "ca-1"); }
+static void other_authority (Facts *f) { far_with_certificates (f, "ca-1", "ca-2"); }
+static void none_there (Facts *f) { far_with_certificates (f, "ca-1", NULL); }
+static void far_by_ssh (Facts *f) { far (f); f->uri = "ssh://root@beta"; }
+static void ssh_by_https (Facts *f) { enrolled (f); set_text (&f->request->transport, "ssh"); }
 static void rdma (Facts *f) { set_text (&f->request->transport, "rdma"); }
 static void nobody_knows_the_boot (Facts *f) { set_text (&f->here->boot_id, NULL); set_text (&f->destination->host->boot_id, NULL); }
 static void hot_plugged (Facts *f) { set_words (&f->source->device_ids, "rng0 disk9"); }
@@ -251,7 +267,12 @@ static const struct
   { "tcp-far-asked", tcp_far, "transport", QMIG_CHECK_OK, "as asked", NULL },
   { "tcp-far-unasked", far, "transport", QMIG_CHECK_FAIL, "in the clear", "--transport tcp" },
   { "tcp-near", tcp_near, "transport", QMIG_CHECK_OK, "tcp", NULL },
-  { "rdma", rdma, "transport", QMIG_CHECK_FAIL, "rdma", "unix or tcp" },
+  { "tls-far", enrolled, "transport", QMIG_CHECK_OK, "TLS", NULL },
+  { "tls-other-authority", other_authority, "transport", QMIG_CHECK_FAIL, "different authorities", "host enroll beta" },
+  { "tls-no-certificates", none_there, "transport", QMIG_CHECK_FAIL, "'beta' has no certificates", "host enroll beta" },
+  { "ssh-far", far_by_ssh, "transport", QMIG_CHECK_OK, "through ssh", NULL },
+  { "ssh-over-https", ssh_by_https, "transport", QMIG_CHECK_FAIL, "not reached by ssh", "ssh://" },
+  { "rdma", rdma, "transport", QMIG_CHECK_FAIL, "rdma", "unix, tls, ssh or tcp" },
   { "no-boot-ids", nobody_knows_the_boot, "transport", QMIG_CHECK_FAIL, "in the clear", "--transport tcp" },
   { "hot-plugged", hot_plugged, "devices", QMIG_CHECK_FAIL, "disk9", "--target-arg" },
   { "hot-plugged-nameless", hot_plugged_nameless, "devices", QMIG_CHECK_WARN, "1 devices without an id", NULL },
@@ -408,10 +429,10 @@ test_transport (void)
 {
   static const struct { const char *asked, *boot_id, *chosen; gboolean same; } cases[] = {
     { NULL, "boot-1", "unix", TRUE },
-    { NULL, "boot-2", "tcp", FALSE },
+    { NULL, "boot-2", "tls", FALSE },
     { "tcp", "boot-1", "tcp", TRUE },
     { "tcp", "boot-2", "tcp", FALSE },
-    { NULL, NULL, "tcp", FALSE },
+    { NULL, NULL, "tls", FALSE },
   };
 
   for (gsize i = 0; i < G_N_ELEMENTS (cases); i++)

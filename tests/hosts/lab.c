@@ -1,13 +1,17 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "lab.h"
+#include "lab-ssh.h"
 
 #include <signal.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 
 #define RELAY_PORT 7646
+#define AGENT_PORT 7647
 
 const LabTransport lab_transports[] = {
-  { .name = "tcp", .in_clear = TRUE },
+  { .name = "tcp", .way = LAB_RELAYED, .in_clear = TRUE },
+  { .name = "tls", .way = LAB_ENROLLED, .by_default = TRUE },
+  { .name = "ssh", .way = LAB_BY_SSH, .by_default = TRUE },
 };
 const gsize lab_n_transports = G_N_ELEMENTS (lab_transports);
 
@@ -23,7 +27,7 @@ lab_new (const LabTransport *transport, Rig *(*new_rig) (void))
   lab = g_new0 (Lab, 1);
   lab->transport = transport;
   lab->net = net;
-  lab->relays = g_array_new (FALSE, FALSE, sizeof (GPid));
+  lab->helpers = g_array_new (FALSE, FALSE, sizeof (GPid));
   lab->rig = g_steal_pointer (&rig);
   lab->rig->alpha.place = &net->alpha.place;
   lab->rig->beta.place = &net->beta.place;
@@ -33,14 +37,14 @@ lab_new (const LabTransport *transport, Rig *(*new_rig) (void))
 void
 lab_free (Lab *lab)
 {
-  for (guint i = 0; i < lab->relays->len; i++)
+  for (guint i = 0; i < lab->helpers->len; i++)
     {
-      kill (g_array_index (lab->relays, GPid, i), SIGKILL);
-      waitpid (g_array_index (lab->relays, GPid, i), NULL, 0);
+      kill (g_array_index (lab->helpers, GPid, i), SIGKILL);
+      waitpid (g_array_index (lab->helpers, GPid, i), NULL, 0);
     }
   rig_free (lab->rig);
   net_free (lab->net);
-  g_array_free (lab->relays, TRUE);
+  g_array_free (lab->helpers, TRUE);
   g_free (lab);
 }
 
@@ -59,7 +63,7 @@ start_relay (Lab *lab, const RigHost *host, char *from, char *to)
   const char *argv[] = { "socat", "-lf", "/dev/null", from, to, NULL };
   GPid pid = place_spawn (host->place, argv, NULL, NULL, -1);
 
-  g_array_append_val (lab->relays, pid);
+  g_array_append_val (lab->helpers, pid);
   g_free (from);
   g_free (to);
 }
@@ -88,16 +92,70 @@ lab_uri (Lab *lab, const RigHost *from, const RigHost *to)
 {
   g_autofree char *socket = relay_socket (from, to);
 
-  return g_strconcat ("unix:", socket, NULL);
+  switch (lab->transport->way)
+    {
+    case LAB_RELAYED:
+      return g_strconcat ("unix:", socket, NULL);
+
+    case LAB_BY_SSH:
+      return lab_ssh_uri (lab, to);
+
+    case LAB_ENROLLED:
+      return g_strdup_printf ("https://%s:%d", lab_net_host (lab, to)->address, AGENT_PORT);
+    }
+  g_assert_not_reached ();
 }
 
 void
+lab_wait_port (Lab *lab, const RigHost *from, const RigHost *to, int port)
+{
+  g_autoptr(GSocketAddress) address = g_inet_socket_address_new_from_string (lab_net_host (lab, to)->address, port);
+
+  for (int i = 0;; i++)
+    {
+      g_autoptr(GSocket) socket = g_socket_new_from_fd (place_socket (from->place, AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), NULL);
+
+      if (g_socket_connect (socket, address, NULL, NULL))
+        return;
+      g_assert_cmpint (i, <, 3000);
+      g_usleep (10000);
+    }
+}
+
+/* The one command that a person types. */
+static gboolean
+enroll (Lab *lab, RigHost *here, const RigHost *there)
+{
+  g_autofree char *uri = lab_ssh_uri (lab, there);
+  g_autoptr(RigRun) run = NULL;
+
+  if (!lab_ssh_start (lab, here, there))
+    return FALSE;
+  run = rig_qmig (lab->rig, here, "host", "enroll", there->name, uri, NULL);
+  if (run->exit_code != 0)
+    g_test_message ("%s", run->err);
+  g_assert_cmpint (run->exit_code, ==, 0);
+  return TRUE;
+}
+
+gboolean
 lab_start_agents (Lab *lab, const char *fault)
 {
-  rig_start_agent (lab->rig, &lab->rig->alpha, fault);
-  rig_start_agent (lab->rig, &lab->rig->beta, NULL);
-  start_relays (lab, &lab->rig->alpha, &lab->rig->beta);
-  start_relays (lab, &lab->rig->beta, &lab->rig->alpha);
+  RigHost *alpha = &lab->rig->alpha, *beta = &lab->rig->beta;
+
+  /* An agent keeps the environment that it is started with. */
+  if (lab->transport->way == LAB_BY_SSH && !(lab_ssh_start (lab, alpha, beta) && lab_ssh_start (lab, beta, alpha)))
+    return FALSE;
+  rig_start_agent (lab->rig, alpha, fault);
+  rig_start_agent (lab->rig, beta, NULL);
+  if (lab->transport->way == LAB_ENROLLED)
+    return enroll (lab, alpha, beta);
+  if (lab->transport->way == LAB_RELAYED)
+    {
+      start_relays (lab, alpha, beta);
+      start_relays (lab, beta, alpha);
+    }
+  return TRUE;
 }
 
 /* -- moves -------------------------------------------------------------------------- */
@@ -107,10 +165,12 @@ lab_migrate (Lab *lab, const RigHost *from, const RigHost *to, const char *const
 {
   g_autoptr(GPtrArray) args = g_ptr_array_new ();
   g_autofree char *uri = lab_uri (lab, from, to);
-  const char *fixed[] = { "migrate", lab->rig->vm, uri, "--transport", lab->transport->name, "--listen",
-                          lab_net_host (lab, to)->address, "-o", "jsonl", NULL };
+  const char *fixed[] = { "migrate", lab->rig->vm, uri, "-o", "jsonl", NULL };
+  const char *asked[] = { "--transport", lab->transport->name, "--listen", lab_net_host (lab, to)->address, NULL };
 
   for (const char **arg = fixed; *arg != NULL; arg++)
+    g_ptr_array_add (args, (char *) *arg);
+  for (const char **arg = asked; !lab->transport->by_default && *arg != NULL; arg++)
     g_ptr_array_add (args, (char *) *arg);
   for (const char *const *arg = more; arg != NULL && *arg != NULL; arg++)
     g_ptr_array_add (args, (char *) *arg);

@@ -196,7 +196,8 @@ test_cut (gconstpointer data)
     return;
   fifo = rig_fifo (lab->rig, "fault");
   fault = c->row->point != NULL ? g_strdup_printf ("%s=meet:%s", c->row->point, fifo) : NULL;
-  lab_start_agents (lab, fault);
+  if (!lab_start_agents (lab, fault))
+    return;
   rig_start_guest (lab->rig, BUSY, NULL);
   cut_and_finish (lab, c->row, fifo);
 

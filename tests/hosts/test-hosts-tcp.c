@@ -50,9 +50,8 @@ test_connections (const LabTransport *transport)
   g_autoptr(Talk) talk = NULL;
   g_autoptr(GArray) gaps = g_array_new (FALSE, FALSE, sizeof (gint64));
 
-  if (lab == NULL || !linux_guest_start (lab))
+  if (lab == NULL || !linux_guest_start (lab) || !lab_start_agents (lab, NULL))
     return;
-  lab_start_agents (lab, NULL);
   talk = talk_new (&lab->net->outside, NET_GUEST);
   g_assert_true (talk_wait (talk, 500, 60000));
   for (int i = 0; i < MOVES; i++)

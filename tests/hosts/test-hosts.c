@@ -25,9 +25,8 @@ test_there_and_back (const LabTransport *transport)
 {
   g_autoptr(Lab) lab = lab_new (transport, rig_new);
 
-  if (lab == NULL)
+  if (lab == NULL || !lab_start_agents (lab, NULL))
     return;
-  lab_start_agents (lab, NULL);
   rig_start_guest (lab->rig, BUSY, NULL);
   for (int i = 0; i < 2; i++)
     {
@@ -57,9 +56,8 @@ test_listener (const LabTransport *transport)
   Capture *capture;
   CaptureState state;
 
-  if (lab == NULL)
+  if (lab == NULL || !lab_start_agents (lab, NULL))
     return;
-  lab_start_agents (lab, NULL);
   rig_start_guest (lab->rig, BUSY ";" SECRET, NULL);
   capture = capture_new (&lab->net->outside, "beta", SECRET);
   run = rig_finish (lab_migrate (lab, &lab->rig->alpha, &lab->rig->beta, more));

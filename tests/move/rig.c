@@ -33,8 +33,8 @@ from_environment (const char *variable, const char *fallback)
 }
 
 /* The program under test: what was built, unless a test wants the one with fault points. */
-static const char *
-qmig_program (void)
+const char *
+rig_program (void)
 {
   return from_environment ("QMIG_TEST_PROGRAM", QMIG_BUILD_ROOT "/qmig");
 }
@@ -50,6 +50,8 @@ host_environment (const RigHost *host, const char *fault)
   env = g_environ_setenv (env, "QMIG_CONFIG", config, TRUE);
   env = g_environ_setenv (env, "QMIG_PKI_DIR", host->pki_dir, TRUE);
   env = g_environ_unsetenv (env, "QMIG_HOST");
+  if (host->ssh != NULL)
+    env = g_environ_setenv (env, "QMIG_SSH", host->ssh, TRUE);
   return fault != NULL ? g_environ_setenv (env, "QMIG_FAULT", fault, TRUE) : g_environ_unsetenv (env, "QMIG_FAULT");
 }
 
@@ -73,13 +75,14 @@ host_clear (RigHost *host)
   g_free (host->runtime_dir);
   g_free (host->state_dir);
   g_free (host->pki_dir);
+  g_free (host->ssh);
   g_free (host->uri);
 }
 
 static gboolean
 agent_answers (const RigHost *host)
 {
-  const char *argv[] = { qmig_program (), "--no-autostart", "agent", "status", NULL };
+  const char *argv[] = { rig_program (), "--no-autostart", "agent", "status", NULL };
   g_auto(GStrv) env = host_environment (host, NULL);
   int quiet = open ("/dev/null", O_WRONLY | O_CLOEXEC);
   int status = place_run (host->place, argv, (const char *const *) env, quiet);
@@ -91,7 +94,7 @@ agent_answers (const RigHost *host)
 void
 rig_start_agent (Rig *rig, RigHost *host, const char *fault)
 {
-  const char *argv[] = { qmig_program (), "agent", "run", "--name", host->name, NULL };
+  const char *argv[] = { rig_program (), "agent", "run", "--name", host->name, NULL };
   g_auto(GStrv) env = host_environment (host, fault);
   g_autofree char *log = g_strdup_printf ("%s/%s.log", rig->dir, host->name);
   int fd = open (log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
@@ -358,7 +361,7 @@ rig_qmig_begin (Rig *rig, const RigHost *host, const char *const *args)
   g_auto(GStrv) env = host_environment (host, NULL);
   int out = -1, err;
 
-  g_ptr_array_add (argv, (char *) qmig_program ());
+  g_ptr_array_add (argv, (char *) rig_program ());
   g_ptr_array_add (argv, (char *) "--no-autostart");
   for (const char *const *arg = args; *arg != NULL; arg++)
     g_ptr_array_add (argv, (char *) *arg);

@@ -23,6 +23,7 @@ typedef struct
   char *state_dir;
   char *pki_dir;
   char *uri;
+  char *ssh;          /* (nullable): what it calls ssh by, QMIG_SSH */
   const Place *place; /* where its processes run; NULL: beside the test */
   GPid agent;       /* 0 while none runs */
 } RigHost;
@@ -68,6 +69,8 @@ void rig_start_own_guest (Rig *rig, const char *const *arguments);
 /* The guest is not run: a stopped QEMU. */
 void rig_start_stopped_guest (Rig *rig, const char *const *more);
 
+/* The qmig that the tests run. */
+const char *rig_program (void);
 /* Until somebody listens there. */
 void rig_wait_socket (const char *path);
 
