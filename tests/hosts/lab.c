@@ -182,7 +182,7 @@ lab_add_tests (const char *name, void (*test) (const LabTransport *transport))
 {
   for (gsize i = 0; i < lab_n_transports; i++)
     {
-      g_autofree char *path = g_strdup_printf ("/hosts/%s/%s", lab_transports[i].name, name);
+      g_autofree char *path = g_strdup_printf ("/hosts/%s/%s", name, lab_transports[i].name);
 
       g_test_add_data_func (path, &lab_transports[i], (GTestDataFunc) test);
     }

@@ -46,7 +46,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (Lab, lab_free)
  * FALSE after g_test_skip(). */
 gboolean lab_start_agents (Lab *lab, const char *fault);
 
-/* Adds `/hosts/TRANSPORT/NAME` for each transport. */
+/* Adds `/hosts/NAME/TRANSPORT` for each transport. */
 void lab_add_tests (const char *name, void (*test) (const LabTransport *transport));
 
 /* `qmig migrate` of the guest from one host to the other, with @more arguments; `-o jsonl` for lab's callers to read.

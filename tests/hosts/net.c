@@ -221,8 +221,10 @@ net_new (const char *dir)
 static void
 bury_host (NetHost *host)
 {
-  net_kill_host (host);
-  while (host->init > 0 && waitpid (host->init, NULL, 0) < 0 && errno == EINTR)
+  if (host->init <= 0)
+    return;
+  kill (host->init, SIGKILL);
+  while (waitpid (host->init, NULL, 0) < 0 && errno == EINTR)
     ;
 }
 
@@ -284,8 +286,9 @@ net_give_up_after (Net *net, guint retransmissions)
 }
 
 void
-net_kill_host (NetHost *host)
+net_kill_host (Net *net, NetHost *host)
 {
-  if (host->init > 0)
-    kill (host->init, SIGKILL);
+  /* First, as the kernel of a host without power says no farewell for its processes. */
+  net_cut (net, host);
+  kill (host->init, SIGKILL);
 }

@@ -58,7 +58,7 @@ void net_set_rate (Net *net, const NetHost *host, guint mbit_per_s);
 /* TCP of both hosts gives up after so many retransmissions, instead of after a quarter of an hour. */
 void net_give_up_after (Net *net, guint retransmissions);
 
-/* The power is cut: all processes of the host die at once. */
-void net_kill_host (NetHost *host);
+/* Its power fails: it is silent, and all its processes are dead. */
+void net_kill_host (Net *net, NetHost *host);
 
 G_END_DECLS

@@ -1,51 +1,75 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * The cable between the hosts is cut, for two seconds or for good, in each stage: never do two run, never none, and the
- * exit code says what is so.  The memory and the agents' words go through the same cable.
+ * The cable between the hosts is cut, for two seconds or for good, in each stage, or the destination's host loses its
+ * power: never do two run, never none, and the exit code says what is so.  The memory and the agents' words go through
+ * the same cable.
  */
 
 #include "lab.h"
 
 #define BUSY "ws=16;rate=20;fill=16;check=1"
 #define SHORT_US 2000000
+#define PATIENCE_US 60000000
 
-/* The cable is cut while the source's agent waits at a fault point, or when its news show that it has come so far. */
+typedef enum
+{
+  CUT_SHORT,
+  CUT_FOR_GOOD,
+  POWER_FAILS, /* on the destination's host */
+} Evil;
+
+/* What it takes after an evil that lasts until nothing is left over and all is known. */
+typedef enum
+{
+  NOTHING,
+  MEND,
+  MEND_AND_RECOVER,
+  RECOVER_ON_SOURCE, /* by somebody's word that the other host is dead */
+} Cure;
+
+/* It comes while the source's agent waits at a fault point, or when its news show that it has come so far. */
 typedef struct
 {
   const char *name;
+  Evil evil;
   const char *point;     /* WHEN-STEP (nullable) */
   const char *news;      /* (nullable) */
   const char *option[3]; /* of `qmig migrate` */
-  gboolean for_good;
   int exit_code;
   int or_exit_code;      /* 0: no other than the first */
+  Cure cure;
 } Row;
 
+#define AT(where) .point = where
 #define HELD .news = "\"pass\":3", .option = { "--hold" }
 #define COPYING .news = "\"sample\"", .option = { "--bandwidth", "25MiB/s" }
+#define BACK .exit_code = QMIG_EXIT_ROLLED_BACK
 
 static const Row rows[] = {
-  { "short/check", "before-check", .or_exit_code = QMIG_EXIT_UNREACHABLE },
-  { "short/reservation", "before-prepare" },
-  { "short/reserved", "before-tune" },
-  { "short/pre-copy", "before-precopy" },
-  { "short/copying", COPYING },
-  { "short/held", HELD },
-  { "short/switchover", "before-switchover" },
-  { "short/gate", "gate-switchover" },
-  { "short/loaded", "before-commit" },
-  { "short/committed", "before-release" },
-  { "for-good/check", "before-check", .for_good = TRUE, .exit_code = QMIG_EXIT_UNREACHABLE },
-  { "for-good/reservation", "before-prepare", .for_good = TRUE, .exit_code = QMIG_EXIT_ROLLED_BACK },
-  { "for-good/reserved", "before-tune", .for_good = TRUE, .exit_code = QMIG_EXIT_ROLLED_BACK },
-  { "for-good/pre-copy", "before-precopy", .for_good = TRUE, .exit_code = QMIG_EXIT_ROLLED_BACK },
-  { "for-good/copying", COPYING, .for_good = TRUE, .exit_code = QMIG_EXIT_ROLLED_BACK },
-  { "for-good/held", HELD, .for_good = TRUE, .exit_code = QMIG_EXIT_ROLLED_BACK },
-  { "for-good/switchover", "before-switchover", .for_good = TRUE, .exit_code = QMIG_EXIT_ROLLED_BACK },
-  { "for-good/gate", "gate-switchover", .for_good = TRUE, .exit_code = QMIG_EXIT_ROLLED_BACK },
-  { "for-good/loaded", "before-commit", .for_good = TRUE, .exit_code = QMIG_EXIT_ATTENTION },
-  { "for-good/committed", "before-release", .for_good = TRUE },
+  { "short/check", CUT_SHORT, AT ("before-check"), .or_exit_code = QMIG_EXIT_UNREACHABLE },
+  { "short/reservation", CUT_SHORT, AT ("before-prepare") },
+  { "short/reserved", CUT_SHORT, AT ("before-tune") },
+  { "short/pre-copy", CUT_SHORT, AT ("before-precopy") },
+  { "short/copying", CUT_SHORT, COPYING },
+  { "short/held", CUT_SHORT, HELD },
+  { "short/switchover", CUT_SHORT, AT ("before-switchover") },
+  { "short/gate", CUT_SHORT, AT ("gate-switchover") },
+  { "short/loaded", CUT_SHORT, AT ("before-commit") },
+  { "short/committed", CUT_SHORT, AT ("before-release") },
+  { "for-good/check", CUT_FOR_GOOD, AT ("before-check"), .exit_code = QMIG_EXIT_UNREACHABLE },
+  { "for-good/reservation", CUT_FOR_GOOD, AT ("before-prepare"), BACK },
+  { "for-good/reserved", CUT_FOR_GOOD, AT ("before-tune"), BACK },
+  { "for-good/pre-copy", CUT_FOR_GOOD, AT ("before-precopy"), BACK },
+  { "for-good/copying", CUT_FOR_GOOD, COPYING, BACK },
+  { "for-good/held", CUT_FOR_GOOD, HELD, BACK },
+  { "for-good/switchover", CUT_FOR_GOOD, AT ("before-switchover"), BACK },
+  { "for-good/gate", CUT_FOR_GOOD, AT ("gate-switchover"), BACK, .cure = MEND },
+  { "for-good/loaded", CUT_FOR_GOOD, AT ("before-commit"), .exit_code = QMIG_EXIT_ATTENTION, .cure = MEND_AND_RECOVER },
+  { "for-good/committed", CUT_FOR_GOOD, AT ("before-release"), .cure = MEND },
+  { "power/copying", POWER_FAILS, COPYING, BACK },
+  { "power/gate", POWER_FAILS, AT ("gate-switchover"), BACK },
+  { "power/loaded", POWER_FAILS, AT ("before-commit"), .exit_code = QMIG_EXIT_ATTENTION, .cure = RECOVER_ON_SOURCE },
 };
 
 /* What one case needs from its row. */
@@ -74,7 +98,7 @@ let_go (Lab *lab, const Row *row)
 {
   g_autoptr(RigRun) go = NULL;
 
-  if (g_strcmp0 (row->option[0], "--hold") != 0 || row->for_good)
+  if (g_strcmp0 (row->option[0], "--hold") != 0)
     return;
   go = rig_qmig (lab->rig, &lab->rig->alpha, "switch", "last", "--go", NULL);
   g_assert_cmpint (go->exit_code, ==, 0);
@@ -88,16 +112,30 @@ tell (Lab *lab, const RigRun *run, gint64 cut_us)
   GuestWatchGap gap = { 0 };
 
   guest_watch_largest_gap (lab->rig->watch, cut_us, now_us, &gap);
-  g_test_message ("%.1f s after the cut: exit %d, VM on the %s; the guest stood still for %.2f s; next: %s", (now_us - cut_us) / 1e6,
+  g_test_message ("%.1f s after it: exit %d, VM on the %s; the guest stood still for %.2f s; next: %s", (now_us - cut_us) / 1e6,
                   run->exit_code, qmig_location_names[result->vm_location], gap.length_us / 1e6, result->next);
 }
 
-/* What the cable kept from being known is known when it is whole again. */
 static void
-recover (Lab *lab)
+do_evil (Lab *lab, Evil evil)
 {
-  g_autoptr(RigRun) run = rig_qmig (lab->rig, &lab->rig->alpha, "recover", "last", NULL);
+  if (evil == POWER_FAILS)
+    net_kill_host (lab->net, &lab->net->beta);
+  else
+    net_cut (lab->net, &lab->net->beta);
+}
 
+static void
+cure (Lab *lab, Cure what)
+{
+  const char *word = what == RECOVER_ON_SOURCE ? "--assume" : NULL;
+  g_autoptr(RigRun) run = NULL;
+
+  if (what == MEND || what == MEND_AND_RECOVER)
+    net_mend (lab->net, &lab->net->beta);
+  if (what != MEND_AND_RECOVER && what != RECOVER_ON_SOURCE)
+    return;
+  run = rig_qmig (lab->rig, &lab->rig->alpha, "recover", "last", word, "source", "--yes", NULL);
   g_test_message ("recover: %s", run->out);
   g_assert_cmpint (run->exit_code, ==, QMIG_EXIT_OK);
 }
@@ -110,11 +148,11 @@ cut_and_finish (Lab *lab, const Row *row, const char *fifo)
   int meeting;
   RigPending *pending = migrate_until (lab, row, fifo, &meeting);
 
-  net_cut (lab->net, &lab->net->beta);
+  do_evil (lab, row->evil);
   cut_us = g_get_monotonic_time ();
   if (meeting >= 0)
     rig_part (meeting);
-  if (!row->for_good)
+  if (row->evil == CUT_SHORT)
     {
       g_usleep (SHORT_US);
       net_mend (lab->net, &lab->net->beta);
@@ -124,6 +162,26 @@ cut_and_finish (Lab *lab, const Row *row, const char *fifo)
   tell (lab, run, cut_us);
   if (row->or_exit_code == 0 || run->exit_code != row->or_exit_code)
     g_assert_cmpint (run->exit_code, ==, row->exit_code);
+}
+
+/* The destination's host gives up waiting for the source's last word. */
+static void
+wait_no_reservation (Lab *lab)
+{
+  gint64 start_us = g_get_monotonic_time ();
+  gboolean none = FALSE;
+
+  while (!none)
+    {
+      g_autoptr(RigRun) run = rig_qmig (lab->rig, &lab->rig->beta, "host", "show", "local", "-o", "json", NULL);
+      g_autoptr(QmigHostInfo) info = NULL;
+
+      info = qmig_host_info_from_text (run->out, -1, NULL);
+      none = info != NULL && info->incoming == 0;
+      g_assert_cmpint (g_get_monotonic_time () - start_us, <, PATIENCE_US);
+      g_usleep (100000);
+    }
+  g_test_message ("no reservation after %.1f s", (g_get_monotonic_time () - start_us) / 1e6);
 }
 
 static void
@@ -143,15 +201,11 @@ test_cut (gconstpointer data)
   rig_start_guest (lab->rig, BUSY, NULL);
   cut_and_finish (lab, c->row, fifo);
 
-  if (c->row->exit_code == QMIG_EXIT_ATTENTION)
-    {
-      net_mend (lab->net, &lab->net->beta);
-      recover (lab);
-      rig_assert_one_runs (lab->rig);
-      return;
-    }
-  /* Also behind a cable that stays cut nothing is left over, and no second one runs. */
+  cure (lab, c->row->cure);
   rig_assert_one_runs (lab->rig);
+  if (c->row->evil == POWER_FAILS)
+    return;
+  wait_no_reservation (lab);
   rig_assert_nothing_left (lab->rig);
 }
 
@@ -162,7 +216,7 @@ main (int argc, char **argv)
   for (gsize i = 0; i < lab_n_transports; i++)
     for (gsize j = 0; j < G_N_ELEMENTS (rows); j++)
       {
-        g_autofree char *path = g_strdup_printf ("/hosts/%s/cut/%s", lab_transports[i].name, rows[j].name);
+        g_autofree char *path = g_strdup_printf ("/hosts/cut/%s/%s", rows[j].name, lab_transports[i].name);
         Case *c = g_new (Case, 1);
 
         *c = (Case) { &lab_transports[i], &rows[j] };
