@@ -9,8 +9,9 @@
 
 /* First byte of each TLS connection: a record of type handshake. */
 #define TLS_HANDSHAKE 22
-/* A caller that has gone without goodbye is given up after this. */
+/* A caller that has gone without goodbye is given up after this, whether we have something for it or not. */
 #define USER_TIMEOUT_MS 20000
+#define KEEPALIVE_S 10
 /* Of those who are displaced, threads may take a moment to notice. */
 #define THREADS_MAX (2 * agent_limits.arrivals)
 
@@ -148,12 +149,13 @@ shake_hands (Arrival *self, GError **error)
   if (own == NULL)
     return FALSE;
 
-  tls = g_tls_server_connection_new (G_IO_STREAM (self->connection), own, error);
+  /* No list of authorities: without being told so from the start, GIO would read the machine's for each connection. */
+  tls = g_initable_new (g_tls_backend_get_server_connection_type (g_tls_backend_get_default ()), self->stop, error,
+                        "base-io-stream", self->connection, "certificate", own, "database", NULL, "authentication-mode",
+                        G_TLS_AUTHENTICATION_REQUESTED, "require-close-notify", FALSE, NULL);
   if (tls == NULL)
     return FALSE;
 
-  g_object_set (tls, "authentication-mode", G_TLS_AUTHENTICATION_REQUESTED, "database", NULL, "require-close-notify", FALSE,
-                NULL);
   g_signal_connect (tls, "accept-certificate", G_CALLBACK (accept_any), NULL);
   if (!g_tls_connection_handshake (G_TLS_CONNECTION (tls), self->stop, error))
     return FALSE;
@@ -267,22 +269,6 @@ log_refusal (AgentArrivals *self, const char *from, const char *why)
   self->n_unlogged = 0;
 }
 
-static void
-hand_over (Arrival *self)
-{
-  g_autoptr(GSocketAddress) remote = g_socket_connection_get_remote_address (self->connection, NULL);
-  g_autoptr(GSocketAddress) local = g_socket_connection_get_local_address (self->connection, NULL);
-  g_autoptr(GError) error = NULL;
-
-  /* It has gone meanwhile. */
-  if (remote == NULL || local == NULL || self->agent->server == NULL)
-    return;
-
-  agent_link_attach (g_steal_pointer (&self->link), remote);
-  if (!soup_server_accept_iostream (self->agent->server, G_IO_STREAM (self->tls), local, remote, &error))
-    g_warning ("cannot serve %s: %s", self->from, error->message);
-}
-
 static gboolean
 arrived (gpointer user_data)
 {
@@ -291,7 +277,7 @@ arrived (gpointer user_data)
   g_thread_join (self->thread);
   self->arrivals->n_threads--;
   if (!g_cancellable_is_cancelled (self->stop) && self->link != NULL)
-    hand_over (self);
+    agent_link_serve (g_steal_pointer (&self->link), G_IO_STREAM (self->tls));
   else if (!g_cancellable_is_cancelled (self->stop))
     log_refusal (self->arrivals, self->from, self->refusal->message);
   arrival_free (self);
@@ -372,6 +358,8 @@ agent_arrivals_add (AgentArrivals *arrivals, GSocket *socket)
   g_socket_set_blocking (socket, FALSE);
   g_socket_set_keepalive (socket, TRUE);
   g_socket_set_option (socket, IPPROTO_TCP, TCP_NODELAY, 1, NULL);
+  g_socket_set_option (socket, IPPROTO_TCP, TCP_KEEPIDLE, KEEPALIVE_S, NULL);
+  g_socket_set_option (socket, IPPROTO_TCP, TCP_KEEPINTVL, KEEPALIVE_S, NULL);
   g_socket_set_option (socket, IPPROTO_TCP, TCP_USER_TIMEOUT, USER_TIMEOUT_MS, NULL);
 
   self->arrivals = arrivals;
