@@ -12,9 +12,11 @@
 
 AgentLimits agent_limits = {
   .arrivals = 256,
+  .handshakes = 8,
   .per_certificate = 32,
   .per_uid = 256,
   .handshake_ms = 5000,
+  .stale_ms = 300,
   .drain_ms = 1000,
   .sweep_ms = 1000,
   .retry_ms = 5000,

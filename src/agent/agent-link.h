@@ -11,9 +11,11 @@ G_BEGIN_DECLS
 typedef struct
 {
   guint arrivals;      /* TCP connections whose caller is not known yet; when full, the newest displaces the oldest */
+  guint handshakes;    /* of these, at once: GIO runs them in a pool of 10 threads that all of it shares */
   guint per_certificate;
   guint per_uid;       /* of these each could do anything without us: the limit stops what runs wild, not an attack */
   gint64 handshake_ms; /* from accepting a TCP connection to knowing the caller */
+  gint64 stale_ms;     /* a handshake that has taken so long gives way to one that waits */
   gint64 drain_ms;     /* for a caller that was refused to read why */
   gint64 sweep_ms;     /* between two looks at the connections that are idle */
   gint64 retry_ms;     /* after which a port that could not be opened is tried again */
