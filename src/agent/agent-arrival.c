@@ -3,22 +3,28 @@
 
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "agent-link.h"
 
-/* First byte of each TLS connection: a record of type handshake. */
+/* Each TLS connection begins with a record of type handshake: type, version, and the length of what follows. */
 #define TLS_HANDSHAKE 22
-/* A caller that has gone without goodbye is given up after this. */
+#define RECORD_HEAD_BYTES 5
+#define RECORD_MAX_BYTES 16384
+/* A caller that has gone without goodbye is given up after this, whether we have something for it or not. */
 #define USER_TIMEOUT_MS 20000
-/* Of those who are displaced, threads may take a moment to notice. */
-#define THREADS_MAX (2 * agent_limits.arrivals)
+#define KEEPALIVE_S 10
 
 struct _AgentArrivals
 {
   Agent *agent;
   GQueue pending;  /* Arrival, the oldest first */
-  guint n_threads; /* of these, and of ones that are called off */
+  GQueue waiting;  /* of these, the ones that have begun TLS and wait for a turn, the newest first … */
+  GQueue shaking;  /* … and the ones whose turn it is, the oldest first; or who are called off, and not gone yet */
+  GSource *turn;   /* when the oldest of these has to give way */
+  guint n_threads;
   gint64 logged_us;
   guint n_unlogged;
 };
@@ -28,11 +34,13 @@ typedef struct
   AgentArrivals *arrivals;
   Agent *agent;
   GList pending; /* data is NULL once it is called off */
+  GList turn;    /* in waiting or shaking; data is NULL while it is in neither */
+  gint64 begun_us;
   GSocket *socket;
   GSocketConnection *connection;
   char *from;           /* its address, for the log */
   GCancellable *stop;
-  GSource *first_byte;
+  GSource *hello;       /* until all of the first record has come */
   GSource *deadline;
 
   /* of its thread until that ends */
@@ -88,7 +96,9 @@ static void
 arrival_free (Arrival *self)
 {
   leave_pending (self);
-  drop_source (&self->first_byte);
+  if (self->turn.data != NULL)
+    g_queue_unlink (&self->arrivals->waiting, &self->turn);
+  drop_source (&self->hello);
   drop_source (&self->deadline);
   g_clear_pointer (&self->link, agent_link_free);
   g_clear_object (&self->tls);
@@ -117,6 +127,8 @@ agent_arrivals_new (Agent *agent)
 
   self->agent = agent;
   g_queue_init (&self->pending);
+  g_queue_init (&self->waiting);
+  g_queue_init (&self->shaking);
   return self;
 }
 
@@ -127,6 +139,7 @@ agent_arrivals_free (AgentArrivals *self)
     call_off (self->pending.head->data);
   while (self->n_threads > 0)
     g_main_context_iteration (self->agent->context, TRUE);
+  drop_source (&self->turn);
   g_free (self);
 }
 
@@ -148,12 +161,13 @@ shake_hands (Arrival *self, GError **error)
   if (own == NULL)
     return FALSE;
 
-  tls = g_tls_server_connection_new (G_IO_STREAM (self->connection), own, error);
+  /* No list of authorities: without being told so from the start, GIO would read the machine's for each connection. */
+  tls = g_initable_new (g_tls_backend_get_server_connection_type (g_tls_backend_get_default ()), self->stop, error,
+                        "base-io-stream", self->connection, "certificate", own, "database", NULL, "authentication-mode",
+                        G_TLS_AUTHENTICATION_REQUESTED, "require-close-notify", FALSE, NULL);
   if (tls == NULL)
     return FALSE;
 
-  g_object_set (tls, "authentication-mode", G_TLS_AUTHENTICATION_REQUESTED, "database", NULL, "require-close-notify", FALSE,
-                NULL);
   g_signal_connect (tls, "accept-certificate", G_CALLBACK (accept_any), NULL);
   if (!g_tls_connection_handshake (G_TLS_CONNECTION (tls), self->stop, error))
     return FALSE;
@@ -228,14 +242,17 @@ send_refusal (Arrival *self)
     drain (self);
 }
 
+static gboolean shaken (gpointer user_data);
 static gboolean arrived (gpointer user_data);
 
 static gpointer
 arrive (gpointer user_data)
 {
   Arrival *self = user_data;
+  gboolean done = shake_hands (self, &self->refusal);
 
-  if (shake_hands (self, &self->refusal))
+  g_main_context_invoke (self->agent->context, shaken, self);
+  if (done)
     {
       self->link = judge (self, &self->refusal);
       if (self->link == NULL)
@@ -267,22 +284,6 @@ log_refusal (AgentArrivals *self, const char *from, const char *why)
   self->n_unlogged = 0;
 }
 
-static void
-hand_over (Arrival *self)
-{
-  g_autoptr(GSocketAddress) remote = g_socket_connection_get_remote_address (self->connection, NULL);
-  g_autoptr(GSocketAddress) local = g_socket_connection_get_local_address (self->connection, NULL);
-  g_autoptr(GError) error = NULL;
-
-  /* It has gone meanwhile. */
-  if (remote == NULL || local == NULL || self->agent->server == NULL)
-    return;
-
-  agent_link_attach (g_steal_pointer (&self->link), remote);
-  if (!soup_server_accept_iostream (self->agent->server, G_IO_STREAM (self->tls), local, remote, &error))
-    g_warning ("cannot serve %s: %s", self->from, error->message);
-}
-
 static gboolean
 arrived (gpointer user_data)
 {
@@ -291,7 +292,7 @@ arrived (gpointer user_data)
   g_thread_join (self->thread);
   self->arrivals->n_threads--;
   if (!g_cancellable_is_cancelled (self->stop) && self->link != NULL)
-    hand_over (self);
+    agent_link_serve (g_steal_pointer (&self->link), G_IO_STREAM (self->tls));
   else if (!g_cancellable_is_cancelled (self->stop))
     log_refusal (self->arrivals, self->from, self->refusal->message);
   arrival_free (self);
@@ -324,29 +325,136 @@ answer_in_plain (Arrival *self)
   log_refusal (self->arrivals, self->from, "it does not speak TLS");
 }
 
+/* -- turns ------------------------------------------------------------------------------- */
+
+static void take_turns (AgentArrivals *self);
+
 static gboolean
-on_first_byte (GSocket *socket, GIOCondition condition, gpointer user_data)
+turn_over (gpointer user_data)
+{
+  AgentArrivals *self = user_data;
+
+  drop_source (&self->turn);
+  take_turns (self);
+  return G_SOURCE_REMOVE;
+}
+
+static void
+begin_handshake (Arrival *self)
+{
+  AgentArrivals *arrivals = self->arrivals;
+
+  g_queue_unlink (&arrivals->waiting, &self->turn);
+  g_queue_push_tail_link (&arrivals->shaking, &self->turn);
+  self->begun_us = g_get_monotonic_time ();
+  g_socket_set_blocking (self->socket, TRUE);
+  g_socket_set_option (self->socket, SOL_SOCKET, SO_RCVLOWAT, 1, NULL);
+  arrivals->n_threads++;
+  self->thread = g_thread_new ("arrival", arrive, self);
+}
+
+/*
+ * Somebody who begins TLS and then dawdles keeps a thread of GIO's pool from
+ * everybody else: while others wait, it has to give way soon.  The newest goes
+ * first, as the oldest are the first to be displaced.
+ */
+static void
+take_turns (AgentArrivals *self)
+{
+  Arrival *oldest;
+  gint64 left_ms;
+
+  while (self->waiting.length > 0 && self->shaking.length < agent_limits.handshakes)
+    begin_handshake (self->waiting.head->data);
+  if (self->waiting.length == 0 || self->turn != NULL)
+    return;
+
+  oldest = self->shaking.head->data;
+  left_ms = agent_limits.stale_ms - (g_get_monotonic_time () - oldest->begun_us) / 1000;
+  if (left_ms <= 0)
+    call_off (oldest);
+  self->turn = g_timeout_source_new ((guint) CLAMP (left_ms, 1, agent_limits.stale_ms));
+  g_source_set_callback (self->turn, turn_over, self, NULL);
+  g_source_attach (self->turn, self->agent->context);
+}
+
+static gboolean
+shaken (gpointer user_data)
 {
   Arrival *self = user_data;
-  guint8 byte = 0;
-  GInputVector vector = { &byte, 1 };
+
+  g_queue_unlink (&self->arrivals->shaking, &self->turn);
+  self->turn.data = NULL;
+  take_turns (self->arrivals);
+  return G_SOURCE_REMOVE;
+}
+
+/* -- the first record ------------------------------------------------------------------------ */
+
+typedef enum
+{
+  HELLO_PENDING,
+  HELLO_COMPLETE,
+  HELLO_NOT_TLS,
+  HELLO_GONE,
+} Hello;
+
+/* *wanted: (out): how much it takes to know more */
+static Hello
+look_at_hello (GSocket *socket, int *wanted)
+{
+  guint8 head[RECORD_HEAD_BYTES];
+  GInputVector vector = { head, sizeof head };
   int flags = MSG_PEEK;
   gssize n = g_socket_receive_message (socket, NULL, &vector, 1, NULL, NULL, &flags, NULL, NULL);
+  struct pollfd left = { .fd = g_socket_get_fd (socket), .events = POLLRDHUP };
+  gsize size;
 
-  if (n == 1 && byte == TLS_HANDSHAKE && self->arrivals->n_threads < THREADS_MAX)
+  if (n <= 0)
+    return HELLO_GONE;
+  if (head[0] != TLS_HANDSHAKE)
+    return HELLO_NOT_TLS;
+
+  size = n < (gssize) sizeof head ? sizeof head : sizeof head + ((gsize) head[3] << 8 | head[4]);
+  if (n == (gssize) sizeof head && g_socket_get_available_bytes (socket) >= (gssize) size)
+    return HELLO_COMPLETE;
+  if (size > RECORD_MAX_BYTES || poll (&left, 1, 0) > 0)
+    return HELLO_GONE;
+
+  *wanted = (int) size;
+  return HELLO_PENDING;
+}
+
+static gboolean
+on_hello (GSocket *socket, GIOCondition condition, gpointer user_data)
+{
+  Arrival *self = user_data;
+  int wanted;
+
+  switch (look_at_hello (socket, &wanted))
     {
-      drop_source (&self->first_byte);
-      g_socket_set_blocking (socket, TRUE);
-      self->arrivals->n_threads++;
-      self->thread = g_thread_new ("arrival", arrive, self);
+    case HELLO_PENDING:
+      /* The kernel wakes us when there is more to see. */
+      g_socket_set_option (socket, SOL_SOCKET, SO_RCVLOWAT, wanted, NULL);
+      return G_SOURCE_CONTINUE;
+    case HELLO_COMPLETE:
+      drop_source (&self->hello);
+      self->turn.data = self;
+      g_queue_push_head_link (&self->arrivals->waiting, &self->turn);
+      take_turns (self->arrivals);
       return G_SOURCE_REMOVE;
+    case HELLO_NOT_TLS:
+      answer_in_plain (self);
+      break;
+    case HELLO_GONE:
+      break;
     }
 
-  if (n == 1 && byte != TLS_HANDSHAKE)
-    answer_in_plain (self);
   arrival_free (self);
   return G_SOURCE_REMOVE;
 }
+
+/* -- the socket ---------------------------------------------------------------------------------- */
 
 static void
 watch (Arrival *self, GSource **slot, GSource *source, GSourceFunc func)
@@ -372,6 +480,8 @@ agent_arrivals_add (AgentArrivals *arrivals, GSocket *socket)
   g_socket_set_blocking (socket, FALSE);
   g_socket_set_keepalive (socket, TRUE);
   g_socket_set_option (socket, IPPROTO_TCP, TCP_NODELAY, 1, NULL);
+  g_socket_set_option (socket, IPPROTO_TCP, TCP_KEEPIDLE, KEEPALIVE_S, NULL);
+  g_socket_set_option (socket, IPPROTO_TCP, TCP_KEEPINTVL, KEEPALIVE_S, NULL);
   g_socket_set_option (socket, IPPROTO_TCP, TCP_USER_TIMEOUT, USER_TIMEOUT_MS, NULL);
 
   self->arrivals = arrivals;
@@ -380,7 +490,7 @@ agent_arrivals_add (AgentArrivals *arrivals, GSocket *socket)
   self->connection = g_socket_connection_factory_create_connection (socket);
   self->from = describe_address (self->connection);
   self->stop = g_cancellable_new ();
-  watch (self, &self->first_byte, g_socket_create_source (socket, G_IO_IN, NULL), G_SOURCE_FUNC (on_first_byte));
+  watch (self, &self->hello, g_socket_create_source (socket, G_IO_IN, NULL), G_SOURCE_FUNC (on_hello));
   watch (self, &self->deadline, g_timeout_source_new ((guint) agent_limits.handshake_ms), too_late);
 
   /* Not the newest: somebody who fills the room would keep everybody else out. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "agent-link.h"
 
+#include <poll.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -11,14 +12,15 @@
 
 AgentLimits agent_limits = {
   .arrivals = 256,
+  .handshakes = 8,
   .per_certificate = 32,
   .per_uid = 256,
   .handshake_ms = 5000,
+  .stale_ms = 300,
   .drain_ms = 1000,
+  .sweep_ms = 1000,
   .retry_ms = 5000,
-  /* Longer than the 60 s after which our own clients close what is idle: they must not meet our end of it. */
-  .head_ms = 90000,
-  .body_ms = AGENT_REQUEST_MS,
+  .request_ms = 30000,
 };
 
 /* What the trust in a caller was read from. */
@@ -33,12 +35,23 @@ typedef struct
   } files[3];
 } Stamp;
 
+/*
+ * Each connection has an HTTP server of its own: libsoup 3.2 forgets a
+ * connection that its client closes between two requests, and nothing but the
+ * end of the server frees it.
+ */
 struct _AgentLink
 {
   Agent *agent;
   AgentPeer peer;
-  char *key;       /* by which its connections are counted; NULL while this one is not */
-  GSocket *socket; /* of a TLS connection */
+  char *key;      /* by which its connections are counted; NULL while this one is not */
+  gboolean excess;
+  GSocket *socket;
+  SoupServer *server;
+  guint n_requests;
+  gboolean left;  /* the client had closed it at the last look */
+
+  /* of a caller with a certificate */
   char *pem;
   Stamp stamp;
   gint64 judged_us;
@@ -101,12 +114,6 @@ set_too_many (const AgentLink *self, guint max, GError **error)
 void
 agent_link_free (AgentLink *self)
 {
-  if (self->socket != NULL)
-    {
-      g_mutex_lock (&self->agent->lock);
-      g_hash_table_remove (self->agent->links, self);
-      g_mutex_unlock (&self->agent->lock);
-    }
   if (self->key != NULL)
     count_out (self);
   g_clear_object (&self->socket);
@@ -154,16 +161,7 @@ agent_link_new_tls (Agent *agent, const QmigPeer *known_as, const char *pem, GSo
   self->pem = g_strdup (pem);
   self->socket = g_object_ref (socket);
   /* No stamp yet: what changed while the caller was judged is seen at its first request. */
-  g_mutex_lock (&agent->lock);
-  g_hash_table_add (agent->links, self);
-  g_mutex_unlock (&agent->lock);
   return self;
-}
-
-void
-agent_link_attach (AgentLink *self, GSocketAddress *address)
-{
-  g_object_set_data_full (G_OBJECT (address), KEY, self, (GDestroyNotify) agent_link_free);
 }
 
 static gboolean
@@ -186,7 +184,7 @@ agent_link_check (AgentLink *self, GError **error)
 {
   Stamp stamp;
 
-  if (self->key == NULL)
+  if (self->excess)
     {
       set_too_many (self, agent_limits.per_uid, error);
       return FALSE;
@@ -203,65 +201,156 @@ agent_link_check (AgentLink *self, GError **error)
 
 /* -- users of this machine --------------------------------------------------------- */
 
-static AgentLink *
-link_of_socket (Agent *agent, GSocket *socket)
+AgentLink *
+agent_link_new_uid (Agent *agent, GSocket *socket)
 {
-  AgentLink *self = g_object_get_data (G_OBJECT (socket), KEY);
-  g_autoptr(GCredentials) credentials = NULL;
-  uid_t uid;
+  AgentLink *self = g_new0 (AgentLink, 1);
+  g_autoptr(GCredentials) credentials = g_socket_get_credentials (socket, NULL);
+  uid_t uid = credentials != NULL ? g_credentials_get_unix_user (credentials, NULL) : (uid_t) -1;
 
-  if (self != NULL)
-    return self;
-
-  credentials = g_socket_get_credentials (socket, NULL);
-  uid = credentials != NULL ? g_credentials_get_unix_user (credentials, NULL) : (uid_t) -1;
-  if (uid == (uid_t) -1)
-    return NULL;
-
-  self = g_new0 (AgentLink, 1);
   self->agent = agent;
+  self->socket = g_object_ref (socket);
   agent_peer_init_uid (&self->peer, uid, getuid ());
-  count_in (self, g_strdup_printf ("uid %u", (unsigned int) uid), agent_limits.per_uid);
-  g_object_set_data_full (G_OBJECT (socket), KEY, self, (GDestroyNotify) agent_link_free);
+  /* The excess one is told so in answer to its first request. */
+  self->excess = self->peer.known && !count_in (self, agent_peer_describe (&self->peer), agent_limits.per_uid);
   return self;
 }
 
+/* -- serving ---------------------------------------------------------------------------- */
+
 AgentLink *
-agent_link_get (Agent *agent, SoupServerMessage *message)
+agent_link_get (SoupServerMessage *message)
 {
-  GSocket *socket = soup_server_message_get_socket (message);
-  GSocketAddress *address = NULL;
-
-  if (socket != NULL)
-    return link_of_socket (agent, socket);
-  address = soup_server_message_get_remote_address (message);
-  return address != NULL ? g_object_get_data (G_OBJECT (address), KEY) : NULL;
+  return g_object_get_data (G_OBJECT (soup_server_message_get_remote_address (message)), KEY);
 }
 
-/* -- ending ---------------------------------------------------------------------------- */
-
 void
-agent_link_shut (Agent *agent, SoupServerMessage *message)
+agent_link_begin_request (AgentLink *self)
 {
-  GSocket *socket = soup_server_message_get_socket (message);
-  AgentLink *self = socket == NULL ? agent_link_get (agent, message) : NULL;
-
-  if (self != NULL)
-    socket = self->socket;
-  if (socket != NULL)
-    g_socket_shutdown (socket, TRUE, TRUE, NULL);
+  self->n_requests++;
 }
 
-/* Closing TLS says goodbye, and would wait for whoever does not read. */
 void
-agent_links_shut_all (Agent *agent)
+agent_link_end_request (AgentLink *self)
 {
+  self->n_requests--;
+}
+
+void
+agent_link_shut (AgentLink *self)
+{
+  g_socket_shutdown (self->socket, TRUE, TRUE, NULL);
+}
+
+static void
+end (AgentLink *self)
+{
+  /* Closing TLS says goodbye, and would wait for whoever does not read. */
+  agent_link_shut (self);
+  soup_server_disconnect (self->server);
+}
+
+static gboolean
+bury (gpointer user_data)
+{
+  AgentLink *self = user_data;
+
+  soup_server_disconnect (self->server);
+  g_object_unref (self->server);
+  g_hash_table_remove (self->agent->links, self);
+  agent_link_free (self);
+  return G_SOURCE_REMOVE;
+}
+
+/* The last that libsoup does with a connection is to drop its address; it is busy with the server as yet. */
+static void
+connection_gone (gpointer user_data)
+{
+  AgentLink *self = user_data;
+  g_autoptr(GSource) source = g_idle_source_new ();
+
+  g_source_set_callback (source, bury, self, NULL);
+  g_source_attach (source, self->agent->context);
+}
+
+/* The socket keeps its own address objects, and the link keeps the socket. */
+static GSocketAddress *
+copy_address (GSocketAddress *address)
+{
+  gssize size = address != NULL ? g_socket_address_get_native_size (address) : -1;
+  g_autofree gpointer native = size > 0 ? g_malloc (size) : NULL;
+
+  if (size <= 0 || !g_socket_address_to_native (address, native, size, NULL))
+    return NULL;
+  return g_socket_address_new_from_native (native, size);
+}
+
+void
+agent_link_serve (AgentLink *self, GIOStream *stream)
+{
+  g_autoptr(GSocketAddress) local = g_socket_get_local_address (self->socket, NULL);
+  g_autoptr(GSocketAddress) far = g_socket_get_remote_address (self->socket, NULL);
+  g_autoptr(GSocketAddress) remote = copy_address (far);
+  g_autoptr(GError) error = NULL;
+
+  self->server = local != NULL && remote != NULL ? agent_server_new (self->agent, &error) : NULL;
+  /* Without addresses it has gone meanwhile. */
+  if (self->server == NULL)
+    {
+      if (error != NULL)
+        g_warning ("cannot serve a connection: %s", error->message);
+      agent_link_free (self);
+      return;
+    }
+
+  g_hash_table_add (self->agent->links, self);
+  g_object_set_data_full (G_OBJECT (remote), KEY, self, connection_gone);
+  soup_server_accept_iostream (self->server, stream, local, remote, NULL);
+}
+
+/* -- ends that libsoup does not see ----------------------------------------------------------- */
+
+static gboolean
+has_left (const AgentLink *self)
+{
+  struct pollfd look = { .fd = g_socket_get_fd (self->socket), .events = POLLRDHUP };
+
+  return poll (&look, 1, 0) > 0;
+}
+
+/* Not at the first look: what came right before the end may be a request that is not read yet. */
+gboolean
+agent_links_sweep (gpointer user_data)
+{
+  Agent *agent = user_data;
+  g_autoptr(GPtrArray) over = g_ptr_array_new ();
   GHashTableIter iter;
-  gpointer link;
+  gpointer key;
 
-  g_mutex_lock (&agent->lock);
   g_hash_table_iter_init (&iter, agent->links);
-  while (g_hash_table_iter_next (&iter, &link, NULL))
-    g_socket_shutdown (((AgentLink *) link)->socket, TRUE, TRUE, NULL);
-  g_mutex_unlock (&agent->lock);
+  while (g_hash_table_iter_next (&iter, &key, NULL))
+    {
+      AgentLink *self = key;
+      gboolean idle = self->n_requests == 0 && !g_socket_is_closed (self->socket);
+      gboolean left = idle && has_left (self);
+
+      if (left && self->left)
+        g_ptr_array_add (over, self);
+      self->left = left;
+    }
+
+  for (guint i = 0; i < over->len; i++)
+    end (g_ptr_array_index (over, i));
+  return G_SOURCE_CONTINUE;
+}
+
+void
+agent_links_end (Agent *agent)
+{
+  g_autofree gpointer *links = g_hash_table_get_keys_as_array (agent->links, NULL);
+
+  for (gsize i = 0; links[i] != NULL; i++)
+    end (links[i]);
+  while (g_main_context_iteration (agent->context, FALSE))
+    ;
 }

@@ -29,7 +29,10 @@ struct _Agent
   GMainContext *context;
   GMainLoop *loop;
   QmigJournal *journal;     /* of the main context; other threads open their own */
-  SoupServer *server;
+  struct _AgentPort *port;  /* of the unix socket; NULL while it is not served */
+  GSource *sweep;
+  int never;                /* a socket that nothing ever comes from … */
+  int never_peer;           /* … as long as this one is open */
   GSocket *inherited;       /* (nullable): of the service manager, which keeps it when we end */
   AgentTls *tls;            /* (nullable) */
   AgentChanges *changes;    /* (nullable) who did what, on its way to the journal */
@@ -45,9 +48,9 @@ struct _Agent
   GHashTable *incomings;    /* id → AgentIncoming */
   char *tls_uri;            /* (nullable) where https is served */
   GHashTable *connections;  /* who, as text → number of connections */
-  GHashTable *links;        /* AgentLinks of TLS connections */
 
   GPtrArray *streams;       /* AgentStream, each owned by its request */
+  GHashTable *links;        /* AgentLinks that are served */
 };
 
 /* -- requests (agent-request.c) -------------------------------------------- */
@@ -55,7 +58,6 @@ struct _Agent
 #define AGENT_MAX_PARAMS 2
 #define AGENT_BODY_MAX_BYTES (1024u * 1024)
 #define AGENT_TARGET_MAX_BYTES 4096u
-#define AGENT_REQUEST_MS 30000
 
 struct _AgentRequest
 {
@@ -208,6 +210,8 @@ QmigHost *agent_open_host (const QmigEnv *env, const char *uri, GError **error);
 /* Serves on the agent's socket; the locks are held. */
 gboolean agent_server_start (Agent *agent, GError **error);
 void agent_server_stop (Agent *agent);
+/* An HTTP server for one connection.  (transfer full) */
+SoupServer *agent_server_new (Agent *agent, GError **error);
 /* Directories and locks: nobody else serves them. */
 gboolean agent_server_take_dirs (Agent *agent, GError **error);
 

@@ -3,12 +3,14 @@
 /* The HTTP server on the agent's socket: who may come in, how much, for how long, and which handler gets it. */
 
 #include "agent-link.h"
+#include "agent-port.h"
 #include "agent-tls.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -135,13 +137,12 @@ count_chunk (SoupServerMessage *message, GBytes *chunk, gpointer user_data)
 static gboolean
 refuse_peer (Agent *agent, SoupServerMessage *message, const char *path, AgentNeed need)
 {
-  static const AgentPeer nobody = { .known = FALSE };
-  AgentLink *link = agent_link_get (agent, message);
+  AgentLink *link = agent_link_get (message);
   g_autofree char *what = g_strdup_printf ("%s %s", soup_server_message_get_method (message), path);
   g_autofree char *denied = NULL;
   g_autoptr(GError) error = NULL;
 
-  if (link != NULL && !agent_link_check (link, &error))
+  if (!agent_link_check (link, &error))
     {
       gboolean many = g_error_matches (error, QMIG_ERROR, QMIG_EXIT_CONFLICT);
 
@@ -150,7 +151,7 @@ refuse_peer (Agent *agent, SoupServerMessage *message, const char *path, AgentNe
       return TRUE;
     }
 
-  denied = agent_auth_refuse (link != NULL ? agent_link_get_peer (link) : &nobody, need, what);
+  denied = agent_auth_refuse (agent_link_get_peer (link), need, what);
   if (denied != NULL)
     refuse (message, SOUP_STATUS_FORBIDDEN, QMIG_EXIT_DENIED, "%s", denied);
   return denied != NULL;
@@ -198,18 +199,10 @@ destroy_source (gpointer data)
   g_source_unref (data);
 }
 
-typedef struct
-{
-  Agent *agent;
-  SoupServerMessage *message;
-} Late;
-
 static gboolean
 arrival_late (gpointer user_data)
 {
-  const Late *late = user_data;
-
-  agent_link_shut (late->agent, late->message);
+  agent_link_shut (agent_link_get (user_data));
   return G_SOURCE_REMOVE;
 }
 
@@ -220,33 +213,25 @@ drop_deadline (SoupServerMessage *message, gpointer user_data)
 }
 
 static void
-set_deadline (Agent *agent, SoupServerMessage *message, gint64 ms)
+on_finished (SoupServerMessage *message, gpointer user_data)
 {
-  GSource *timer = g_timeout_source_new ((guint) ms);
-  Late *late = g_new (Late, 1);
-
-  *late = (Late){ agent, message };
-  g_source_set_callback (timer, arrival_late, late, g_free);
-  g_source_attach (timer, agent->context);
-  g_object_set_data_full (G_OBJECT (message), "qmig-deadline", timer, destroy_source);
+  drop_deadline (message, NULL);
+  agent_link_end_request (agent_link_get (message));
 }
 
-/* From the head of a request to its last byte; whoever can reach the unix socket may idle, or dawdle with the head. */
-static void
-on_head_complete (SoupServerMessage *message, gpointer user_data)
-{
-  set_deadline (user_data, message, agent_limits.body_ms);
-}
-
-/* What libsoup calls started is not even the first byte of a request. */
+/* From the first line of a request, which is when libsoup says so, to its last byte; an idle connection may stay. */
 static void
 on_started (SoupServer *server, SoupServerMessage *message, gpointer user_data)
 {
-  if (soup_server_message_get_socket (message) == NULL)
-    set_deadline (user_data, message, agent_limits.head_ms);
-  g_signal_connect (message, "got-headers", G_CALLBACK (on_head_complete), user_data);
+  Agent *agent = user_data;
+  GSource *timer = g_timeout_source_new ((guint) agent_limits.request_ms);
+
+  g_source_set_callback (timer, arrival_late, message, NULL);
+  g_source_attach (timer, agent->context);
+  g_object_set_data_full (G_OBJECT (message), "qmig-deadline", timer, destroy_source);
   g_signal_connect (message, "got-body", G_CALLBACK (drop_deadline), NULL);
-  g_signal_connect (message, "finished", G_CALLBACK (drop_deadline), NULL);
+  g_signal_connect (message, "finished", G_CALLBACK (on_finished), NULL);
+  agent_link_begin_request (agent_link_get (message));
 }
 
 /* -- handing out ------------------------------------------------------------------ */
@@ -413,7 +398,7 @@ on_request (SoupServer *server, SoupServerMessage *message, const char *path, GH
 
   request = agent_request_new (user_data, message);
   request->route = route;
-  request->who = agent_peer_describe (agent_link_get_peer (agent_link_get (user_data, message)));
+  request->who = agent_peer_describe (agent_link_get_peer (agent_link_get (message)));
   memcpy (request->params, params, sizeof params);
   if (read_parts (request, &error))
     dispatch (request);
@@ -480,32 +465,88 @@ open_socket (Agent *agent, GError **error)
   return g_steal_pointer (&socket);
 }
 
+/* A server that listens nowhere would close a connection after each answer. */
+static gboolean
+listen_nowhere (Agent *agent, SoupServer *server, GError **error)
+{
+  int fd = fcntl (agent->never, F_DUPFD_CLOEXEC, 0);
+  int saved = errno;
+  g_autoptr(GSocket) never = NULL;
+
+  if (fd < 0)
+    {
+      g_set_error (error, G_IO_ERROR, g_io_error_from_errno (saved), "%s", g_strerror (saved));
+      return FALSE;
+    }
+
+  never = g_socket_new_from_fd (fd, error);
+  if (never == NULL)
+    {
+      close (fd);
+      return FALSE;
+    }
+  return soup_server_listen_socket (server, never, 0, error);
+}
+
+SoupServer *
+agent_server_new (Agent *agent, GError **error)
+{
+  /* Raw paths: what is escaped in a segment must not become a slash before the table has seen it. */
+  g_autoptr(SoupServer) server
+      = g_object_new (SOUP_TYPE_SERVER, "server-header", "qmig/" QMIG_VERSION, "raw-paths", TRUE, NULL);
+
+  g_signal_connect (server, "request-started", G_CALLBACK (on_started), agent);
+  soup_server_add_early_handler (server, NULL, on_head, agent, NULL);
+  soup_server_add_handler (server, NULL, on_request, agent, NULL);
+  return listen_nowhere (agent, server, error) ? g_steal_pointer (&server) : NULL;
+}
+
+static void
+on_connection (GSocket *socket, gpointer user_data)
+{
+  g_autoptr(GSocketConnection) connection = g_socket_connection_factory_create_connection (socket);
+
+  agent_link_serve (agent_link_new_uid (user_data, socket), G_IO_STREAM (connection));
+}
+
 gboolean
 agent_server_start (Agent *agent, GError **error)
 {
   g_autoptr(GSocket) socket = agent->inherited != NULL ? g_object_ref (agent->inherited) : open_socket (agent, error);
+  int pair[2];
 
   if (socket == NULL)
     return FALSE;
 
-  /* Raw paths: what is escaped in a segment must not become a slash before the table has seen it. */
-  agent->server = g_object_new (SOUP_TYPE_SERVER, "server-header", "qmig/" QMIG_VERSION, "raw-paths", TRUE, NULL);
-  g_signal_connect (agent->server, "request-started", G_CALLBACK (on_started), agent);
-  soup_server_add_early_handler (agent->server, NULL, on_head, agent, NULL);
-  soup_server_add_handler (agent->server, NULL, on_request, agent, NULL);
-  return soup_server_listen_socket (agent->server, socket, 0, error);
+  if (socketpair (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0)
+    {
+      int saved = errno;
+
+      g_set_error (error, QMIG_ERROR, QMIG_EXIT_ERROR, "cannot make a socket: %s", g_strerror (saved));
+      return FALSE;
+    }
+
+  agent->never = pair[0];
+  agent->never_peer = pair[1];
+  agent->sweep = g_timeout_source_new ((guint) agent_limits.sweep_ms);
+  g_source_set_callback (agent->sweep, agent_links_sweep, agent, NULL);
+  g_source_attach (agent->sweep, agent->context);
+  agent->port = agent_port_new (socket, agent->socket_path, agent->context, on_connection, agent);
+  return TRUE;
 }
 
 void
 agent_server_stop (Agent *agent)
 {
   agent_tls_stop (agent);
-  agent_links_shut_all (agent);
-  if (agent->server == NULL)
+  if (agent->port == NULL)
     return;
 
   if (agent->inherited == NULL)
     g_unlink (agent->socket_path);
-  soup_server_disconnect (agent->server);
-  g_clear_object (&agent->server);
+  g_clear_pointer (&agent->port, agent_port_free);
+  destroy_source (g_steal_pointer (&agent->sweep));
+  agent_links_end (agent);
+  close (agent->never);
+  close (agent->never_peer);
 }

@@ -5,18 +5,17 @@
 
 #include "agent-arrival.h"
 #include "agent-link.h"
+#include "agent-port.h"
 #include "client.h"
 
 #define PORT_DEFAULT 7647
 #define BACKLOG 128
-#define BREATH_MS 500
 
 struct _AgentTls
 {
   Agent *agent;
-  GSocket *socket; /* NULL while the port is not open */
-  GSource *source; /* of the next connection, or of the next attempt */
-  char *uri;
+  AgentPort *port; /* NULL while it is not open */
+  GSource *retry;
   char *said;      /* why it is not open, as the log has it */
   AgentArrivals *arrivals;
 };
@@ -69,66 +68,6 @@ uri_of_socket (GSocket *socket)
 
 /* -- the port ------------------------------------------------------------------- */
 
-static void
-set_source (AgentTls *self, GSource *source, GSourceFunc func)
-{
-  if (self->source != NULL)
-    {
-      g_source_destroy (self->source);
-      g_source_unref (self->source);
-    }
-
-  self->source = source;
-  if (source == NULL)
-    return;
-  g_source_set_callback (source, func, self, NULL);
-  g_source_attach (source, self->agent->context);
-}
-
-static void watch_port (AgentTls *self);
-
-static gboolean
-breathed (gpointer user_data)
-{
-  watch_port (user_data);
-  return G_SOURCE_REMOVE;
-}
-
-/* A few at a time: the callers that are known have their turns in between. */
-static gboolean
-on_connection (GSocket *listener, GIOCondition condition, gpointer user_data)
-{
-  AgentTls *self = user_data;
-
-  for (int i = 0; i < 16; i++)
-    {
-      g_autoptr(GError) error = NULL;
-      g_autoptr(GSocket) socket = g_socket_accept (listener, NULL, &error);
-
-      if (socket != NULL)
-        {
-          agent_arrivals_add (self->arrivals, socket);
-          continue;
-        }
-      if (g_error_matches (error, G_IO_ERROR, G_IO_ERROR_WOULD_BLOCK))
-        return G_SOURCE_CONTINUE;
-      if (g_error_matches (error, G_IO_ERROR, G_IO_ERROR_CONNECTION_CLOSED))
-        continue;
-
-      /* Out of descriptors, likely: the next attempt would fail at once, and again. */
-      g_warning ("cannot accept a connection on %s: %s", self->uri, error->message);
-      set_source (self, g_timeout_source_new (BREATH_MS), breathed);
-      return G_SOURCE_REMOVE;
-    }
-  return G_SOURCE_CONTINUE;
-}
-
-static void
-watch_port (AgentTls *self)
-{
-  set_source (self, g_socket_create_source (self->socket, G_IO_IN, NULL), G_SOURCE_FUNC (on_connection));
-}
-
 static GSocket *
 open_port (GSocketAddress *address, GError **error)
 {
@@ -138,7 +77,6 @@ open_port (GSocketAddress *address, GError **error)
   if (socket == NULL)
     return NULL;
 
-  g_socket_set_blocking (socket, FALSE);
   g_socket_set_listen_backlog (socket, BACKLOG);
   return g_socket_bind (socket, address, TRUE, error) && g_socket_listen (socket, error) ? g_steal_pointer (&socket)
                                                                                           : NULL;
@@ -147,22 +85,40 @@ open_port (GSocketAddress *address, GError **error)
 static void
 set_uri (AgentTls *self, char *uri)
 {
-  g_free (self->uri);
-  self->uri = uri;
   g_mutex_lock (&self->agent->lock);
   g_free (self->agent->tls_uri);
-  self->agent->tls_uri = g_strdup (uri);
+  self->agent->tls_uri = uri;
   g_mutex_unlock (&self->agent->lock);
 }
 
 static void
 close_port (AgentTls *self)
 {
-  set_source (self, NULL, NULL);
-  if (self->socket != NULL)
-    g_socket_close (self->socket, NULL);
-  g_clear_object (&self->socket);
+  if (self->retry != NULL)
+    {
+      g_source_destroy (self->retry);
+      g_clear_pointer (&self->retry, g_source_unref);
+    }
+  g_clear_pointer (&self->port, agent_port_free);
   set_uri (self, NULL);
+}
+
+static void
+on_connection (GSocket *socket, gpointer user_data)
+{
+  AgentTls *self = user_data;
+
+  agent_arrivals_add (self->arrivals, socket);
+}
+
+static void
+start_port (AgentTls *self, GSocket *socket)
+{
+  char *uri = uri_of_socket (socket);
+
+  g_message ("agent '%s' listens on %s", self->agent->env.host_name, uri);
+  self->port = agent_port_new (socket, uri, self->agent->context, on_connection, self);
+  set_uri (self, uri);
 }
 
 static gboolean
@@ -170,21 +126,20 @@ open_for (AgentTls *self, const char *listen, GError **error)
 {
   g_autoptr(GSocketAddress) address = agent_tls_parse_listen (listen, error);
   g_autoptr(GTlsCertificate) certificate = NULL;
+  g_autoptr(GSocket) socket = NULL;
 
   if (address == NULL)
     return FALSE;
 
   certificate = agent_arrivals_load_certificate (self->agent, error);
-  self->socket = certificate != NULL ? open_port (address, error) : NULL;
-  if (self->socket == NULL)
+  socket = certificate != NULL ? open_port (address, error) : NULL;
+  if (socket == NULL)
     {
       g_prefix_error (error, "cannot listen on '%s': ", listen);
       return FALSE;
     }
 
-  set_uri (self, uri_of_socket (self->socket));
-  g_message ("agent '%s' listens on %s", self->agent->env.host_name, self->uri);
-  watch_port (self);
+  start_port (self, socket);
   return TRUE;
 }
 
@@ -214,8 +169,12 @@ try_config (gpointer user_data)
   say_once (self, error != NULL ? error->message : "the config file has no listen= in [agent]");
   if (listen == NULL)
     return G_SOURCE_REMOVE;
-  if (self->source == NULL)
-    set_source (self, g_timeout_source_new ((guint) agent_limits.retry_ms), try_config);
+  if (self->retry == NULL)
+    {
+      self->retry = g_timeout_source_new ((guint) agent_limits.retry_ms);
+      g_source_set_callback (self->retry, try_config, self, NULL);
+      g_source_attach (self->retry, self->agent->context);
+    }
   return G_SOURCE_CONTINUE;
 }
 

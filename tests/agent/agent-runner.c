@@ -19,9 +19,8 @@ take_limits (void)
     gint64 *limit;
   } limits[] = {
     { "QMIG_TEST_HANDSHAKE_MS", &agent_limits.handshake_ms },
-    { "QMIG_TEST_HEAD_MS", &agent_limits.head_ms },
     { "QMIG_TEST_RETRY_MS", &agent_limits.retry_ms },
-    { "QMIG_TEST_BODY_MS", &agent_limits.body_ms },
+    { "QMIG_TEST_REQUEST_MS", &agent_limits.request_ms },
   };
 
   for (gsize i = 0; i < G_N_ELEMENTS (limits); i++)

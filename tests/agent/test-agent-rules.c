@@ -6,6 +6,7 @@
 
 #include "agent-lease.h"
 #include "agent-private.h"
+#include "agent-tls.h"
 #include "json-strict.h"
 #include "qmp-error.h"
 
@@ -227,6 +228,44 @@ test_describe (void)
   g_assert_cmpstr (uid, ==, "uid 1000");
 }
 
+/* -- where ------------------------------------------------------------------ */
+
+static void
+test_listen (void)
+{
+  static const struct
+  {
+    const char *text;
+    const char *address; /* NULL: none */
+    guint16 port;
+  } cases[] = {
+    { "127.0.0.1", "127.0.0.1", 7647 }, { "127.0.0.1:80", "127.0.0.1", 80 }, { "0.0.0.0", "0.0.0.0", 7647 },
+    { "::1", "::1", 7647 },             { "[::1]:80", "::1", 80 },           { "[::]", "::", 7647 },
+    { "127.0.0.1:0", "127.0.0.1", 0 },  { "", NULL, 0 },                     { "localhost", NULL, 0 },
+    { "beta:80", NULL, 0 },             { "127.0.0.1:", NULL, 0 },           { "127.0.0.1:70000", NULL, 0 },
+    { "127.0.0.1:http x", NULL, 0 },    { "256.0.0.1", NULL, 0 },            { "https://127.0.0.1", NULL, 0 },
+  };
+
+  for (gsize i = 0; i < G_N_ELEMENTS (cases); i++)
+    {
+      g_autoptr(GError) error = NULL;
+      g_autoptr(GSocketAddress) parsed = agent_tls_parse_listen (cases[i].text, &error);
+      GInetSocketAddress *inet = (GInetSocketAddress *) parsed;
+      g_autofree char *address = NULL;
+
+      g_test_message ("%s", cases[i].text);
+      g_assert_true ((parsed != NULL) == (cases[i].address != NULL));
+      if (parsed == NULL)
+        {
+          g_assert_error (error, QMIG_ERROR, QMIG_EXIT_USAGE);
+          continue;
+        }
+      address = g_inet_address_to_string (g_inet_socket_address_get_address (inet));
+      g_assert_cmpstr (address, ==, cases[i].address);
+      g_assert_cmpuint (g_inet_socket_address_get_port (inet), ==, cases[i].port);
+    }
+}
+
 /* -- how long --------------------------------------------------------------- */
 
 static void
@@ -312,6 +351,7 @@ main (int argc, char **argv)
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/agent/routes/find", test_routes);
   g_test_add_func ("/agent/routes/table", test_route_table);
+  g_test_add_func ("/agent/listen", test_listen);
   g_test_add_func ("/agent/auth/uids", test_uids);
   g_test_add_func ("/agent/auth/roles", test_roles);
   g_test_add_func ("/agent/auth/describe", test_describe);

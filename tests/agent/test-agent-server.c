@@ -210,6 +210,35 @@ test_many (AgentFixture *f, gconstpointer data)
     close (idle[i]);
 }
 
+static guint
+count_descriptors (AgentFixture *f)
+{
+  g_autofree char *path = g_strdup_printf ("/proc/%d/fd", (int) f->pid);
+  g_autoptr(GDir) dir = g_dir_open (path, 0, NULL);
+  guint n = 0;
+
+  g_assert_nonnull (dir);
+  while (g_dir_read_name (dir) != NULL)
+    n++;
+  return n;
+}
+
+/* Each caller leaves between two requests, and leaves nothing behind. */
+static void
+test_left_idle (AgentFixture *f, gconstpointer data)
+{
+  enum { CALLERS = 50 };
+  guint before = count_descriptors (f);
+
+  for (int i = 0; i < CALLERS; i++)
+    g_free (agent_fixture_raw (f, "GET /v1/host HTTP/1.1\r\nHost: a\r\n\r\n", -1, "\"uid\""));
+  for (int i = 0; count_descriptors (f) > before + CALLERS / 10; i++)
+    {
+      g_assert_cmpint (i, <, PATIENCE_MS / 10);
+      g_usleep (10000);
+    }
+}
+
 /* A client that leaves before its answer. */
 static void
 test_leaving (AgentFixture *f, gconstpointer data)
@@ -489,6 +518,7 @@ main (int argc, char **argv)
   ADD ("/agent/server/garbage", test_garbage);
   ADD ("/agent/server/many", test_many);
   ADD ("/agent/server/leaving", test_leaving);
+  ADD ("/agent/server/left-idle", test_left_idle);
   ADD ("/agent/server/steering-goes-first", test_steering_goes_first);
   ADD ("/agent/server/second-agent", test_second_agent);
   g_test_add ("/agent/server/ensure", AgentFixture, NULL, agent_fixture_prepare, test_ensure, agent_fixture_tear_down);

@@ -53,6 +53,7 @@ fixture_entry (const char *id, gint64 pid)
   entry->request->vm = g_strdup ("web01");
   entry->request->destination = g_strdup ("beta");
   entry->request->reason = g_strdup ("kernel update");
+  entry->request->who = g_strdup ("certificate alpha (operator)");
   entry->request->knobs = qmig_knobs_new ();
   entry->request->knobs->downtime_ms = 300;
   entry->vm = g_strdup ("web01");

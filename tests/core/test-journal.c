@@ -407,6 +407,7 @@ test_info (Fixture *f, gconstpointer data)
   g_assert_cmpstr (info->started, ==, "2023-11-14T22:13:20.123498Z");
   g_assert_null (info->ended);
   g_assert_cmpstr (info->reason, ==, "kernel update");
+  g_assert_cmpstr (info->who, ==, "certificate alpha (operator)");
   g_assert_cmpint (info->source_pid, ==, 42);
   g_assert_cmpint (info->destination_pid, ==, QMIG_UNSET);
   g_assert_cmpint (info->last_seq, ==, 4);
