@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 
 #include "agent-host-remote.h"
+#include "agent-link.h"
 #include "agent-tls.h"
 #include "client-dirs.h"
 #include "client.h"
@@ -31,7 +32,9 @@ JsonObject *
 agent_get_host (AgentRequest *request, GError **error)
 {
   g_autoptr(QmigHostInfo) info = host_info (request->agent, request->agent->journal);
+  const AgentPeer *asker = agent_link_get_peer (agent_link_get (request->message));
 
+  info->role = g_strdup (qmig_role_names[asker->role]);
   return qmig_host_info_to_object (info);
 }
 

@@ -107,21 +107,53 @@ test_version (Test *test)
 /* -- certificates ------------------------------------------------------------------ */
 
 static void
+test_dates (Test *test, const char *whose, const QmigCertificate *certificate)
+{
+  gint64 days = (certificate->not_after - g_get_real_time () / G_USEC_PER_SEC) / (24 * 3600);
+
+  if (days < 0)
+    add (test, "certificates", QMIG_CHECK_FAIL, "`qmig host enroll` it anew", "%s expired %" G_GINT64_FORMAT " days ago", whose, -days);
+  else if (days < CERTIFICATE_WARN_DAYS)
+    add (test, "certificates", QMIG_CHECK_WARN, "`qmig host enroll` it anew", "%s expires in %" G_GINT64_FORMAT " days", whose, days);
+  else
+    add (test, "certificates", QMIG_CHECK_OK, NULL, "%s ('%s') is valid for %" G_GINT64_FORMAT " days", whose, certificate->name, days);
+}
+
+static void
 test_own_certificate (Test *test, const char *file, gboolean needed)
 {
   g_autoptr(GError) error = NULL;
   g_autoptr(QmigCertificate) certificate = qmig_pki_read_certificate (test->agent->env.pki_dir, file, &error);
-  gint64 days = certificate != NULL ? (certificate->not_after - g_get_real_time () / G_USEC_PER_SEC) / (24 * 3600) : 0;
+  g_autofree char *whose = g_strconcat ("our ", file, NULL);
 
-  if (certificate == NULL && !needed)
-    return;
-  if (certificate == NULL)
+  if (certificate != NULL)
+    test_dates (test, whose, certificate);
+  else if (needed)
     add (test, "certificates", QMIG_CHECK_FAIL, "`qmig host enroll` it", "%s", error->message);
-  else if (days < CERTIFICATE_WARN_DAYS)
-    add (test, "certificates", days < 0 ? QMIG_CHECK_FAIL : QMIG_CHECK_WARN, "`qmig host enroll` it anew", "our %s %s %" G_GINT64_FORMAT " days", file,
-         days < 0 ? "expired, by" : "is valid for", ABS (days));
-  else
-    add (test, "certificates", QMIG_CHECK_OK, NULL, "our %s ('%s') is valid for %" G_GINT64_FORMAT " days", file, certificate->name, days);
+}
+
+/* That it is of our authority, in force and names the host was judged before anything was answered. */
+static void
+test_their_certificate (Test *test)
+{
+  const char *pem = qmig_client_get_certificate (test->client);
+  g_autoptr(QmigCertificate) certificate = pem != NULL ? qmig_certificate_read (pem, NULL) : NULL;
+  g_autofree char *addresses = certificate != NULL ? g_strjoinv (", ", certificate->addresses) : NULL;
+  g_autofree char *whose = g_strdup_printf ("their certificate, for %s,", addresses);
+
+  if (certificate != NULL)
+    test_dates (test, whose, certificate);
+}
+
+static void
+test_role (Test *test)
+{
+  const char *role = test->entry->info->role;
+
+  if (g_strcmp0 (role, qmig_role_names[QMIG_ROLE_VIEWER]) == 0)
+    add (test, "role", QMIG_CHECK_WARN, "there: `qmig pki trust NAME --role operator`", "we may only look there, and move no VM");
+  else if (role != NULL)
+    add (test, "role", QMIG_CHECK_OK, NULL, "we are %s there", role);
 }
 
 static void
@@ -132,6 +164,7 @@ test_certificates (Test *test)
 
   test_own_certificate (test, "client-cert.pem", is_kind (test, "https://"));
   test_own_certificate (test, "server-cert.pem", FALSE);
+  test_their_certificate (test);
   if (here->tls_authority != NULL && g_strcmp0 (here->tls_authority, theirs) == 0)
     add (test, "stream", QMIG_CHECK_OK, NULL, "both are enrolled with one authority: moves are encrypted with TLS");
   else if (is_kind (test, "ssh://"))
@@ -205,6 +238,7 @@ agent_test_host (AgentRequest *request, GError **error)
   if (test_reach (&test))
     {
       test_version (&test);
+      test_role (&test);
       test_certificates (&test);
       test_bandwidth (&test);
     }

@@ -83,6 +83,7 @@ static const ApiField qmig_host_info_fields[] = {
   INT (QmigHostInfo, mono_us, "monotonic clock when answering, microseconds"),
   INT (QmigHostInfo, active_migrations, "migrations this agent is running as the source"),
   INT (QmigHostInfo, incoming, "reservations held as the destination"),
+  STRING (QmigHostInfo, role, "what the asker may do there: viewer, operator, admin"),
   STRING (QmigHostInfo, tls_authority, "SHA-256 of the authority its certificates come from; null without certificates"),
   STRING (QmigHostInfo, tls_name, "what its server certificate names it"),
   STRING (QmigHostInfo, tls_subject, "distinguished name of its client certificate"),

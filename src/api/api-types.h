@@ -65,6 +65,7 @@ typedef struct
   gint64 mono_us;
   gint64 active_migrations;
   gint64 incoming;    /* reservations held */
+  char *role;              /* of the asker (nullable): of answers to GET /v1/host alone */
   char *tls_authority;     /* SHA-256 of the CA certificate; NULL: this host has no certificates */
   char *tls_name;          /* of its server certificate */
   char *tls_subject;       /* of its client certificate, "CN=alpha" */

@@ -32,6 +32,7 @@ struct _QmigClient
   char *pin;            /* fingerprint it must have (nullable) */
   char *pki_dir;
   GTlsCertificate *own; /* once it was needed */
+  char *theirs;         /* PEM of the certificate that was judged last (nullable) */
 };
 
 /* A message for "/v1/…", with @body (nullable) as JSON. */

@@ -84,11 +84,19 @@ judge (SoupMessage *message, GTlsCertificate *certificate, GTlsCertificateFlags 
   GError *error = NULL;
 
   g_object_get (certificate, "certificate-pem", &pem, NULL);
+  g_free (self->theirs);
+  self->theirs = g_strdup (pem);
   if (qmig_pki_judge_server (self->pki_dir, pem, self->host, self->pin, &error))
     return TRUE;
 
   g_object_set_data_full (G_OBJECT (message), JUDGED, error, (GDestroyNotify) g_error_free);
   return FALSE;
+}
+
+const char *
+qmig_client_get_certificate (QmigClient *self)
+{
+  return self->theirs;
 }
 
 gboolean

@@ -20,6 +20,7 @@ qmig_client_finalize (GObject *object)
   g_clear_pointer (&self->tunnel, client_tunnel_free);
   g_clear_pointer (&self->context, g_main_context_unref);
   g_clear_object (&self->own);
+  g_free (self->theirs);
   g_free (self->socket_path);
   g_free (self->host);
   g_free (self->pin);

@@ -36,6 +36,8 @@ char *qmig_client_resolve_host (const char *name_or_uri, GError **error);
  */
 QmigClient *qmig_client_new (const char *uri, GError **error);
 const char *qmig_client_get_uri (QmigClient *self);
+/* PEM of what the agent has shown over https, good or not; NULL before, and over other ways.  (transfer none) (nullable) */
+const char *qmig_client_get_certificate (QmigClient *self);
 
 /**
  * qmig_client_ensure_agent:

@@ -4,6 +4,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -82,6 +83,30 @@ test_listener (const LabTransport *transport)
   rig_assert_one_runs (lab->rig);
 }
 
+/* The one command of a person has done all of it. */
+static void
+test_enrolled (const LabTransport *transport)
+{
+  static const char *const found[] = { "over TLS", "we are operator there", "moves are encrypted with TLS", "their certificate, for " };
+  g_autoptr(Lab) lab = transport->way == LAB_ENROLLED ? lab_new (transport, rig_new) : NULL;
+
+  if (transport->way != LAB_ENROLLED)
+    g_test_skip ("nobody is enrolled");
+  if (lab == NULL || !lab_start_agents (lab, NULL))
+    return;
+  for (int i = 0; i < 2; i++)
+    {
+      const RigHost *here = i == 0 ? &lab->rig->alpha : &lab->rig->beta;
+      const RigHost *there = i == 0 ? &lab->rig->beta : &lab->rig->alpha;
+      g_autoptr(RigRun) run = rig_qmig (lab->rig, here, "host", "test", there->name, NULL);
+
+      g_test_message ("%s", run->out);
+      g_assert_cmpint (run->exit_code, ==, 0);
+      for (gsize j = 0; j < G_N_ELEMENTS (found); j++)
+        g_assert_nonnull (strstr (run->out, found[j]));
+    }
+}
+
 #define STRANGERS 1000
 
 /* They say nothing, each from a port of its own.  The descriptors are the caller's. */
@@ -148,6 +173,7 @@ main (int argc, char **argv)
 
   g_test_init (&argc, &argv, NULL);
   setrlimit (RLIMIT_NOFILE, &files);
+  lab_add_tests ("enrolled", test_enrolled);
   lab_add_tests ("strangers", test_strangers);
   lab_add_tests ("there-and-back", test_there_and_back);
   lab_add_tests ("listener-on-the-wire", test_listener);
