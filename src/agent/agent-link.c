@@ -16,7 +16,7 @@ AgentLimits agent_limits = {
   .per_certificate = 32,
   .per_uid = 256,
   .handshake_ms = 5000,
-  .stale_ms = 300,
+  .stale_ms = 1000,
   .drain_ms = 1000,
   .sweep_ms = 1000,
   .retry_ms = 5000,
@@ -273,32 +273,32 @@ connection_gone (gpointer user_data)
   g_source_attach (source, self->agent->context);
 }
 
-/* The socket keeps its own address objects, and the link keeps the socket. */
+/* An object of our own: the socket keeps its address objects, and the link keeps the socket.  For libsoup every address has a
+ * port; those of the unix socket are only a label to it. */
 static GSocketAddress *
-copy_address (GSocketAddress *address)
+new_label (GSocketAddress *address)
 {
-  gssize size = address != NULL ? g_socket_address_get_native_size (address) : -1;
-  g_autofree gpointer native = size > 0 ? g_malloc (size) : NULL;
+  g_autoptr(GInetAddress) loopback = g_inet_address_new_loopback (G_SOCKET_FAMILY_IPV4);
 
-  if (size <= 0 || !g_socket_address_to_native (address, native, size, NULL))
-    return NULL;
-  return g_socket_address_new_from_native (native, size);
+  if (!G_IS_INET_SOCKET_ADDRESS (address))
+    return g_inet_socket_address_new (loopback, 0);
+  return g_inet_socket_address_new (g_inet_socket_address_get_address (G_INET_SOCKET_ADDRESS (address)),
+                                    g_inet_socket_address_get_port (G_INET_SOCKET_ADDRESS (address)));
 }
 
 void
 agent_link_serve (AgentLink *self, GIOStream *stream)
 {
-  g_autoptr(GSocketAddress) local = g_socket_get_local_address (self->socket, NULL);
+  g_autoptr(GSocketAddress) near = g_socket_get_local_address (self->socket, NULL);
   g_autoptr(GSocketAddress) far = g_socket_get_remote_address (self->socket, NULL);
-  g_autoptr(GSocketAddress) remote = copy_address (far);
+  g_autoptr(GSocketAddress) local = new_label (near);
+  g_autoptr(GSocketAddress) remote = new_label (far);
   g_autoptr(GError) error = NULL;
 
-  self->server = local != NULL && remote != NULL ? agent_server_new (self->agent, &error) : NULL;
-  /* Without addresses it has gone meanwhile. */
+  self->server = agent_server_new (self->agent, &error);
   if (self->server == NULL)
     {
-      if (error != NULL)
-        g_warning ("cannot serve a connection: %s", error->message);
+      g_warning ("cannot serve a connection: %s", error->message);
       agent_link_free (self);
       return;
     }

@@ -19,6 +19,7 @@ take_limits (void)
     gint64 *limit;
   } limits[] = {
     { "QMIG_TEST_HANDSHAKE_MS", &agent_limits.handshake_ms },
+    { "QMIG_TEST_STALE_MS", &agent_limits.stale_ms },
     { "QMIG_TEST_RETRY_MS", &agent_limits.retry_ms },
     { "QMIG_TEST_REQUEST_MS", &agent_limits.request_ms },
   };

@@ -223,6 +223,17 @@ count_descriptors (AgentFixture *f)
   return n;
 }
 
+/* Neither a host named nor an address that has a port. */
+static void
+test_old_http (AgentFixture *f, gconstpointer data)
+{
+  g_autofree char *answer = agent_fixture_raw (f, "GET /v1/host HTTP/1.0\r\n\r\n", -1, NULL);
+  g_autofree char *log = agent_fixture_read_log (f);
+
+  assert_has (answer, "200 OK");
+  g_assert_null (strstr (log, "critical"));
+}
+
 /* Each caller leaves between two requests, and leaves nothing behind. */
 static void
 test_left_idle (AgentFixture *f, gconstpointer data)
@@ -519,6 +530,7 @@ main (int argc, char **argv)
   ADD ("/agent/server/many", test_many);
   ADD ("/agent/server/leaving", test_leaving);
   ADD ("/agent/server/left-idle", test_left_idle);
+  ADD ("/agent/server/old-http", test_old_http);
   ADD ("/agent/server/steering-goes-first", test_steering_goes_first);
   ADD ("/agent/server/second-agent", test_second_agent);
   g_test_add ("/agent/server/ensure", AgentFixture, NULL, agent_fixture_prepare, test_ensure, agent_fixture_tear_down);

@@ -110,7 +110,7 @@ test_silent (TlsFixture *f, gconstpointer data)
   int nothing;
   int one_byte;
 
-  start_with (f, "QMIG_TEST_HANDSHAKE_MS", "300");
+  start_with (f, "QMIG_TEST_HANDSHAKE_MS", "3000");
   viewer = tls_fixture_client (f, "viewer");
   nothing = tls_fixture_connect (f);
   one_byte = tls_fixture_connect (f);
@@ -279,7 +279,8 @@ test_flood (TlsFixture *f, gconstpointer data)
   guint n_ended = 0;
 
   /* Nobody of the flood is late here. */
-  start_with (f, "QMIG_TEST_HANDSHAKE_MS", "600000");
+  g_setenv ("QMIG_TEST_HANDSHAKE_MS", "600000", TRUE);
+  start_with (f, "QMIG_TEST_STALE_MS", "1000");
   qmig_journal_close (open_migration (f));
   admin = tls_fixture_client (f, "admin");
   stream = tls_fixture_secure (f, "admin");

@@ -147,7 +147,12 @@ tls_fixture_start (TlsFixture *self)
 {
   g_autoptr(JsonObject) host = NULL;
 
+  /* On a busy machine nobody is late but who means to be. */
+  g_setenv ("QMIG_TEST_HANDSHAKE_MS", "60000", FALSE);
+  g_setenv ("QMIG_TEST_STALE_MS", "60000", FALSE);
   agent_fixture_start (&self->agent);
+  g_unsetenv ("QMIG_TEST_HANDSHAKE_MS");
+  g_unsetenv ("QMIG_TEST_STALE_MS");
   host = agent_fixture_call (&self->agent, "GET", "/v1/host", NULL);
   g_free (self->uri);
   self->uri = g_strdup (json_object_get_string_member (host, "listen"));
