@@ -122,7 +122,7 @@ set_latest (AgentIncoming *self, const QmigIncoming *state)
   g_clear_pointer (&self->latest, qmig_incoming_free);
   self->latest = qmig_incoming_copy (state);
   g_mutex_unlock (&self->agent->lock);
-  if (state->held)
+  if (state->phase == QMIG_INCOMING_LOADED || state->phase == QMIG_INCOMING_COMMITTED)
     agent_lease_hold (&self->lease);
   answer_polls (self);
 }
@@ -207,9 +207,9 @@ lease_over (gpointer user_data)
 
   agent_log_migration (self->migration,
                        "reservation %s: the source has been silent for %" G_GINT64_FORMAT
-                       " ms; its destination is ended",
+                       " ms; its destination is ended, unless it has all of the VM",
                        self->migration, self->lease.length_ms);
-  hand_over (self, "abort", NULL, -1, NULL);
+  hand_over (self, "expire", NULL, -1, NULL);
   return G_SOURCE_REMOVE;
 }
 
@@ -417,8 +417,6 @@ agent_incoming_resume (Agent *agent, const QmigReservation *reservation, const c
   AgentIncoming *self = lookup_or_new (agent, reservation->spec->migration);
 
   agent_lease_start (&self->lease, reservation->spec->lease_ms, g_get_monotonic_time ());
-  if (reservation->held)
-    agent_lease_hold (&self->lease);
   hand_over (self, action, NULL, -1, NULL);
 }
 

@@ -14,7 +14,7 @@ typedef struct
 {
   gint64 length_ms;
   gint64 expires_us;
-  gboolean held;      /* stage 3 has begun: nothing expires any more */
+  gboolean held;      /* the destination is loaded: nothing expires any more */
 } AgentLease;
 
 /* @length_ms: what the source asked for; anything out of reason becomes reasonable. */

@@ -280,7 +280,7 @@ static const ApiField qmig_incoming_fields[] = {
   STRING (QmigIncoming, run_state, "run state as QEMU says it"),
   STRING (QmigIncoming, status, "migration status as QEMU says it"),
   STRING (QmigIncoming, uri, "what the source gives to migrate"),
-  BOOL (QmigIncoming, held, "stop-and-copy has begun: the lease no longer ends it"),
+  BOOL (QmigIncoming, held, "stop-and-copy has begun"),
   INT (QmigIncoming, exit_status, "wait status of the process when gone; null if it was not a child of the agent"),
   STRING (QmigIncoming, error, "QEMU's own reason"),
   STRING (QmigIncoming, qemu_version, "version of QEMU"),

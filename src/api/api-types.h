@@ -319,7 +319,7 @@ typedef struct
   char *run_state;       /* as QEMU says it */
   char *status;          /* of its query-migrate (nullable) */
   char *uri;             /* what the source gives to migrate (nullable) */
-  gboolean held;         /* stage 3 has begun: the lease no longer ends it */
+  gboolean held;         /* stage 3 has begun */
   gint64 exit_status;    /* when gone: wait status of the process, unset if it was not our child */
   char *error;           /* QEMU's own reason: error-desc or the end of its stderr (nullable) */
   char *qemu_version;

@@ -517,6 +517,22 @@ act_abort (QmigHostLocal *self, QmpWait *wait, GError **error)
   return qmig_destination_kill (self->destination, end, error) && clean_up (self, error);
 }
 
+/*
+ * The source has been silent for the whole lease.  Before it is loaded this copy is worth nothing without the source; once it
+ * is, it may be all there is of the VM, and only a word ends it.
+ */
+static gboolean
+act_expire (QmigHostLocal *self, QmpWait *wait, GError **error)
+{
+  g_autoptr(QmpWait) glance = qmp_wait_new_within (wait, "the destination's run state", LOOK_BEFORE_KILL_MS);
+
+  if (qmig_destination_get_state (self->destination)->held && !qmig_destination_look (self->destination, glance, error))
+    return FALSE;
+  if (phase_of (self) == QMIG_INCOMING_LOADED || phase_of (self) == QMIG_INCOMING_COMMITTED)
+    return TRUE;
+  return act_abort (self, wait, error);
+}
+
 static void
 remove_migration_socket (QmigHostLocal *self)
 {
@@ -574,6 +590,7 @@ static const Act acts[] = {
   { "hold", act_hold, QMIG_EXIT_NOT_FOUND },     { "renew", act_renew, QMIG_EXIT_NOT_FOUND },
   { "commit", act_commit, QMIG_EXIT_ATTENTION }, { "accept", act_accept, QMIG_EXIT_ATTENTION },
   { "abort", act_abort, QMIG_EXIT_OK },          { "release", act_release, QMIG_EXIT_OK },
+  { "expire", act_expire, QMIG_EXIT_OK },
 };
 
 static const Act *

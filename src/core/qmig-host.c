@@ -77,6 +77,12 @@ qmig_host_abort (QmigHost *self, const char *migration, QmpWait *wait, GError **
 }
 
 QmigIncoming *
+qmig_host_expire (QmigHost *self, const char *migration, QmpWait *wait, GError **error)
+{
+  return host_act (self, migration, "expire", wait, error);
+}
+
+QmigIncoming *
 qmig_host_release (QmigHost *self, const char *migration, QmpWait *wait, GError **error)
 {
   return host_act (self, migration, "release", wait, error);

@@ -58,7 +58,7 @@ char *qmig_host_dial (QmigHost *self, const char *migration, const char *uri, GE
 /* Asks the destination now, in QEMU's words.  A migration this host never knew, or has forgotten, is phase GONE. */
 QmigIncoming *qmig_host_query (QmigHost *self, const char *migration, QmpWait *wait, GError **error);
 
-/* Stage 3 begins: durable there, from now on no lease ends the destination.  Fails when it is gone. */
+/* Stage 3 begins, kept in mind there: once it is loaded, no lease ends the destination any more.  Fails when it is gone. */
 QmigIncoming *qmig_host_hold (QmigHost *self, const char *migration, QmpWait *wait, GError **error);
 
 /* Keeps the lease alive. */
@@ -80,6 +80,9 @@ QmigIncoming *qmig_host_accept (QmigHost *self, const char *migration, QmpWait *
 
 /* Kills and reaps the destination.  Success is proof that it is gone; refused in phase COMMITTED. */
 QmigIncoming *qmig_host_abort (QmigHost *self, const char *migration, QmpWait *wait, GError **error);
+
+/* What the end of a lease does: aborts it, unless it is loaded.  A host asks this of itself alone. */
+QmigIncoming *qmig_host_expire (QmigHost *self, const char *migration, QmpWait *wait, GError **error);
 
 /* Stage 5: the reservation is over, the destination is a VM of that host like any other. */
 QmigIncoming *qmig_host_release (QmigHost *self, const char *migration, QmpWait *wait, GError **error);

@@ -277,6 +277,7 @@ say_raw (TlsFixture *f, const char *request, gsize length)
   gssize n;
 
   g_assert_cmpint (send (fd, request, length, MSG_NOSIGNAL), ==, length);
+  shutdown (fd, SHUT_WR);
   while ((n = recv (fd, buffer, sizeof buffer, 0)) > 0)
     g_string_append_len (answer, buffer, n);
   close (fd);
