@@ -210,7 +210,7 @@ test_cut (gconstpointer data)
 static void
 add_test (const LabTransport *transport, const Row *row)
 {
-  g_autofree char *path = g_strdup_printf ("/hosts/cut/%s/%s", row->name, transport->name);
+  g_autofree char *path = g_strdup_printf ("/hosts/cut/%s-%s", row->name, transport->name);
   Case *c = g_new (Case, 1);
 
   *c = (Case) { transport, row };
