@@ -3,6 +3,7 @@
 
 #include <poll.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -205,8 +206,11 @@ AgentLink *
 agent_link_new_uid (Agent *agent, GSocket *socket)
 {
   AgentLink *self = g_new0 (AgentLink, 1);
-  g_autoptr(GCredentials) credentials = g_socket_get_credentials (socket, NULL);
-  uid_t uid = credentials != NULL ? g_credentials_get_unix_user (credentials, NULL) : (uid_t) -1;
+  struct ucred peer = { .uid = (uid_t) -1 };
+  socklen_t length = sizeof peer;
+  /* Not by GCredentials: they have nothing to say of a caller in another pid namespace, whose uid the kernel knows. */
+  gboolean told = getsockopt (g_socket_get_fd (socket), SOL_SOCKET, SO_PEERCRED, &peer, &length) == 0;
+  uid_t uid = told ? peer.uid : (uid_t) -1;
 
   self->agent = agent;
   self->socket = g_object_ref (socket);

@@ -52,7 +52,7 @@ void
 qmig_migration_end_completed (QmigMigration *self, const GError *untidy)
 {
   g_autofree char *next = untidy != NULL
-                          ? g_strdup_printf ("the VM runs on '%s'; left to tidy up: %s", self->entry->plan->destination, untidy->message) : NULL;
+                          ? g_strdup_printf ("the VM runs on '%s'; left to tidy up, by `qmig recover %s`: %s", self->entry->plan->destination, self->id, untidy->message) : NULL;
 
   set_end (self->result, QMIG_OUTCOME_COMPLETED, QMIG_EXIT_OK, QMIG_LOCATION_DESTINATION, next);
 }
@@ -176,24 +176,26 @@ qmig_migration_conclude (QmigMigration *self)
   qmig_migration_emit_result (self);
 }
 
-/* After a way back that could not reach the other host: ends the stopped copy there, and leaves the source alone, which
- * may long have other business. */
+/* After a way that could not reach the other host in the end: ends the stopped copy there, or the reservation of the VM that
+ * runs there, and leaves the source alone, which may long have other business. */
 void
 qmig_migration_tidy_up (QmigMigration *self)
 {
   g_autoptr(QmpWait) wait = qmp_wait_new (NULL, "the destination's host", qmig_limits.way_back_ms);
+  gboolean arrived = self->result->outcome == QMIG_OUTCOME_COMPLETED;
   g_autoptr(QmigIncoming) ended = NULL;
   g_autoptr(GError) error = NULL;
 
   self->host = self->env->open_host (self->env, self->entry->destination_uri, &error);
-  ended = self->host != NULL ? qmig_host_abort (self->host, self->id, wait, &error) : NULL;
+  if (self->host != NULL)
+    ended = arrived ? qmig_host_release (self->host, self->id, wait, &error) : qmig_host_abort (self->host, self->id, wait, &error);
   g_clear_object (&self->host);
   if (ended == NULL)
     qmig_migration_log (self, "cannot tidy up on the destination: %s", error->message);
   else
     {
       g_clear_pointer (&self->result->next, g_free);
-      qmig_migration_log (self, "nothing of it is left on the destination");
+      qmig_migration_log (self, arrived ? "the destination is a VM like any other" : "nothing of it is left on the destination");
     }
   qmig_migration_emit_result (self);
 }

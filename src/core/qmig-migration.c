@@ -725,7 +725,8 @@ check_recoverable (QmigJournal *journal, const QmigJournalEntry *entry, QmigResu
     return FALSE;
   if (info->result == NULL || info->result->outcome == QMIG_OUTCOME_ATTENTION)
     return TRUE;
-  if (info->result->outcome != QMIG_OUTCOME_ROLLED_BACK && info->result->outcome != QMIG_OUTCOME_CANCELLED)
+  if (info->result->outcome != QMIG_OUTCOME_ROLLED_BACK && info->result->outcome != QMIG_OUTCOME_CANCELLED &&
+      info->result->outcome != QMIG_OUTCOME_COMPLETED)
     {
       g_set_error (error, QMIG_ERROR, QMIG_EXIT_CONFLICT, "cannot recover %s: it is over (%s)", entry->id,
                    qmig_outcome_names[info->result->outcome]);

@@ -45,6 +45,9 @@ source_has_handed_over (const QmigRecoverFacts *f)
 static QmigRecoverDecision
 decide_after_intent (const QmigRecoverFacts *f)
 {
+  /* Only a person can know that the other host is dead. */
+  if (f->destination_silent && is_assumed (f, "source") && !f->source_gone)
+    return roll_back ("commit");
   if (f->destination_silent)
     return attention ("the destination was told to run and its host does not answer");
 

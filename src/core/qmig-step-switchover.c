@@ -136,7 +136,7 @@ qmig_step_switchover (QmigMigration *self, QmpWait *wait, GError **error)
 }
 
 /* Before the intent only our own commit could have started the destination, so its proven end is wanted, but not needed;
- * after it nothing less than proof will do. */
+ * after it nothing less than proof will do, or a person's word. */
 static gboolean
 end_destination (QmigMigration *self, gboolean *gone, QmpWait *wait, GError **error)
 {
@@ -153,10 +153,12 @@ end_destination (QmigMigration *self, gboolean *gone, QmpWait *wait, GError **er
       *gone = TRUE;
       return TRUE;
     }
-  if (!self->entry->commit_intent && qmig_sides_is_silence (cause))
+  if (qmig_sides_is_silence (cause) && (!self->entry->commit_intent || g_strcmp0 (self->assume, "source") == 0))
     {
-      qmig_migration_log (self, "'%s' is silent; its copy never got the word to run and cannot start by itself: %s",
-                          qmig_host_get_name (self->host), cause->message);
+      qmig_migration_log (self, "'%s' is silent; %s: %s", qmig_host_get_name (self->host),
+                          self->entry->commit_intent ? "a person says that the VM is to run on the source"
+                                                     : "its copy never got the word to run and cannot start by itself",
+                          cause->message);
       self->leftover = TRUE;
       *gone = TRUE;
       return TRUE;

@@ -155,8 +155,8 @@ static const Case cases[] = {
   { "commit/gone-assume-destination", "commit", TRUE, "postmigrate", "completed", QMIG_INCOMING_GONE, "destination", NULL, THERE,
     "quit release", NULL, QMIG_INCOMING_GONE },
   { "commit/silent", "commit", TRUE, "postmigrate", "completed", QMIG_INCOMING_LOADED, NULL, silence, DOUBT, "", "postmigrate", QMIG_INCOMING_LOADED },
-  { "commit/silent-assume-source", "commit", TRUE, "postmigrate", "completed", QMIG_INCOMING_LOADED, "source", silence, DOUBT,
-    "", "postmigrate", QMIG_INCOMING_LOADED },
+  { "commit/silent-assume-source", "commit", TRUE, "postmigrate", "completed", QMIG_INCOMING_LOADED, "source", silence, BACK,
+    NULL, "running", QMIG_INCOMING_LOADED },
   { "commit/blocked", "commit", TRUE, "postmigrate", "completed", QMIG_INCOMING_LOADED, NULL, block_for_good, DOUBT,
     "", "postmigrate", QMIG_INCOMING_LOADED },
 

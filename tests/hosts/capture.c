@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #define FRAME_BYTES (64 * 1024 + 256) /* one of veth may hold what the sender's TCP has not cut up yet */
+#define ALIGN_BYTES 2 /* before an Ethernet header, so that what follows it is aligned */
 #define BUFFER_BYTES (512 * 1024 * 1024)
 #define LOOK_MS 100
 
@@ -101,7 +102,8 @@ static gpointer
 listen_thread (gpointer data)
 {
   Capture *self = data;
-  g_autofree guint8 *frame = g_malloc (FRAME_BYTES);
+  g_autofree guint8 *buffer = g_malloc (ALIGN_BYTES + FRAME_BYTES);
+  guint8 *frame = buffer + ALIGN_BYTES;
 
   while (TRUE)
     {

@@ -263,29 +263,6 @@ net_mend (Net *net, const NetHost *host)
 }
 
 void
-net_set_rate (Net *net, const NetHost *host, guint mbit_per_s)
-{
-  g_assert_true (TRY (&net->outside, "tc qdisc replace dev %s root tbf rate %umbit burst 256k latency 50ms", host->name, mbit_per_s));
-  g_assert_true (TRY (&host->place, "tc qdisc replace dev " UPLINK " root tbf rate %umbit burst 256k latency 50ms", mbit_per_s));
-}
-
-static void
-set_retransmissions (const Place *place, guint count)
-{
-  g_autofree char *assign = g_strdup_printf ("echo %u >/proc/sys/net/ipv4/tcp_retries2", count);
-  const char *argv[] = { "sh", "-c", assign, NULL };
-
-  g_assert_cmpint (place_run (place, argv, NULL, -1), ==, 0);
-}
-
-void
-net_give_up_after (Net *net, guint retransmissions)
-{
-  set_retransmissions (&net->alpha.place, retransmissions);
-  set_retransmissions (&net->beta.place, retransmissions);
-}
-
-void
 net_kill_host (Net *net, NetHost *host)
 {
   /* First, as the kernel of a host without power says no farewell for its processes. */

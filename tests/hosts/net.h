@@ -52,12 +52,6 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (Net, net_free)
 void net_cut (Net *net, const NetHost *host);
 void net_mend (Net *net, const NetHost *host);
 
-/* Each direction between @host and the switch carries no more than that. */
-void net_set_rate (Net *net, const NetHost *host, guint mbit_per_s);
-
-/* TCP of both hosts gives up after so many retransmissions, instead of after a quarter of an hour. */
-void net_give_up_after (Net *net, guint retransmissions);
-
 /* Its power fails: it is silent, and all its processes are dead. */
 void net_kill_host (Net *net, NetHost *host);
 
