@@ -129,6 +129,9 @@ ignore_parameters (Fixture *f, const char *point)
 
 static void migrate_refused (Fixture *f, const char *p) { fixture_refuse (f, "migrate", "no such address"); }
 
+static void uri_runs_a_command (Fixture *f, const char *p) { fake_host_set_uri (f->host, "exec:true"); }
+static void uri_goes_another_way (Fixture *f, const char *p) { fake_host_set_uri (f->host, "unix:/run/beta/migration.sock"); }
+
 /* In the middle of pre-copy the hook is called. */
 static gboolean
 at_first_renewal (FakeHost *host, const char *call, QmpWait *wait, gpointer data, GError **error)
@@ -474,6 +477,10 @@ static const Case cases[] = {
   /* pre-copy: the guest runs all the time */
   { "precopy/refused", migrate_refused, NULL, NULL, QMIG_OUTCOME_ROLLED_BACK, QMIG_EXIT_ROLLED_BACK, QMIG_LOCATION_SOURCE,
     BEGUN " migrate " UNTUNED, "no such address", "running", QMIG_INCOMING_GONE },
+  { "precopy/uri-is-a-command", uri_runs_a_command, NULL, NULL, QMIG_OUTCOME_ROLLED_BACK, QMIG_EXIT_ROLLED_BACK, QMIG_LOCATION_SOURCE,
+    BEGUN " " UNTUNED, "cannot send the VM to 'exec:true'", "running", QMIG_INCOMING_GONE },
+  { "precopy/uri-of-another-transport", uri_goes_another_way, NULL, NULL, QMIG_OUTCOME_ROLLED_BACK, QMIG_EXIT_ROLLED_BACK, QMIG_LOCATION_SOURCE,
+    BEGUN " " UNTUNED, "the transport is tcp", "running", QMIG_INCOMING_GONE },
   { "precopy/fails", renew_often, NULL, source_fails, QMIG_OUTCOME_ROLLED_BACK, QMIG_EXIT_ROLLED_BACK, QMIG_LOCATION_SOURCE,
     BEGUN " migrate " UNTUNED, "failed in pre-copy", "running", QMIG_INCOMING_GONE },
   { "precopy/cancelled-elsewhere", renew_often, NULL, source_is_cancelled, QMIG_OUTCOME_ROLLED_BACK, QMIG_EXIT_ROLLED_BACK, QMIG_LOCATION_SOURCE,
