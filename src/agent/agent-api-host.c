@@ -206,7 +206,11 @@ agent_post_facts (AgentRequest *request, GError **error)
   host = qmig_host_local_new (&request->agent->env, error);
   if (host != NULL)
     facts = qmig_host_get_facts (host, body, wait, error);
-  return facts != NULL ? qmig_facts_to_object (facts) : NULL;
+  if (facts == NULL)
+    return NULL;
+  g_free (facts->host->listen);
+  facts->host->listen = agent_tls_dup_uri (request->agent);
+  return qmig_facts_to_object (facts);
 }
 
 /* -- stopping ------------------------------------------------------------------------- */
