@@ -117,6 +117,19 @@ prepare_silent (Fixture *f, const char *point)
 static void capabilities_refused (Fixture *f, const char *p) { fixture_refuse (f, "migrate-set-capabilities", "no such thing"); }
 static void parameters_refused (Fixture *f, const char *p) { fixture_refuse (f, "migrate-set-parameters", "no such thing"); }
 
+/* An earlier move over TLS could not clean up behind itself. */
+static char *
+answer_left_credentials (FakeQemu *qemu, const char *command, JsonObject *arguments, gpointer data)
+{
+  return g_strdup ("{'max-bandwidth': 134217728, 'downtime-limit': 300, 'tls-creds': 'qmig-tls', 'tls-hostname': 'beta'}");
+}
+
+static void
+credentials_left (Fixture *f, const char *point)
+{
+  fake_qemu_handle (f->qemu, "query-migrate-parameters", answer_left_credentials, f);
+}
+
 static void
 ignore_parameters (Fixture *f, const char *point)
 {
@@ -413,6 +426,9 @@ static const Case cases[] = {
   /* all goes well */
   { "good", many_looks, NULL, NULL, QMIG_OUTCOME_COMPLETED, QMIG_EXIT_OK, QMIG_LOCATION_DESTINATION,
     AT_GATE " commit quit release", NULL, NULL, QMIG_INCOMING_COMMITTED },
+  { "credentials-left", credentials_left, NULL, NULL, QMIG_OUTCOME_COMPLETED, QMIG_EXIT_OK, QMIG_LOCATION_DESTINATION,
+    "facts prepare migrate-set-parameters migrate-set-parameters object-del object-del migrate-set-capabilities migrate-set-parameters"
+    " migrate hold migrate-continue commit quit release", NULL, NULL, QMIG_INCOMING_COMMITTED },
   { "paused", paused, NULL, NULL, QMIG_OUTCOME_COMPLETED, QMIG_EXIT_OK, QMIG_LOCATION_DESTINATION,
     AT_GATE " accept quit release", NULL, NULL, QMIG_INCOMING_COMMITTED },
   { "suspended", suspended, NULL, NULL, QMIG_OUTCOME_COMPLETED, QMIG_EXIT_OK, QMIG_LOCATION_DESTINATION,
