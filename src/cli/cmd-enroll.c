@@ -91,12 +91,14 @@ address_towards (GSocketAddress *there, GError **error)
   return here != NULL ? number_of (here) : NULL;
 }
 
+/* @before: (nullable): how it was reached until now; enrolled once, that is its address. */
 static gboolean
-find_addresses (Enroll *self, const char *uri, GError **error)
+find_addresses (Enroll *self, const char *uri, const char *before, GError **error)
 {
   const char *address = cli_options_text (self->cli->options, "address");
   const char *own = cli_options_text (self->cli->options, "own-address");
-  g_autoptr(GUri) parsed = g_uri_parse (uri, G_URI_FLAGS_NONE, error);
+  gboolean again = before != NULL && g_str_has_prefix (before, "https://");
+  g_autoptr(GUri) parsed = g_uri_parse (again ? before : uri, G_URI_FLAGS_NONE, error);
   g_autoptr(GSocketAddressEnumerator) all = NULL;
   g_autoptr(GSocketConnectable) named = NULL;
   g_autoptr(GSocketAddress) there = NULL;
@@ -362,7 +364,7 @@ cmd_host_enroll (Cli *cli, GError **error)
       return QMIG_EXIT_USAGE;
     }
   self.dir = qmig_pki_default_dir (config);
-  if (!find_addresses (&self, uri, error) || !prepare_here (&self, error))
+  if (!qmig_client_check_host_name (self.name, error) || !find_addresses (&self, uri, known, error) || !prepare_here (&self, error))
     return QMIG_EXIT_ERROR;
   self.far = qmig_client_new (uri, error);
   if (self.far == NULL || !get_offer (&self, error) || !grant (&self, error) || !know (&self, error) || !prove (&self, error))

@@ -266,8 +266,8 @@ is_word (const char *word)
   return good;
 }
 
-static gboolean
-check_name (const char *name, GError **error)
+gboolean
+qmig_client_check_host_name (const char *name, GError **error)
 {
   gboolean good = is_word (name) && !g_str_equal (name, "local");
 
@@ -301,7 +301,7 @@ qmig_client_add_host (const char *name, const char *uri, char **labels, GError *
   g_auto(ConfigLock) lock = -1;
   g_autoptr(GKeyFile) file = NULL;
 
-  if (!check_name (name, error) || !check_labels (labels, error))
+  if (!qmig_client_check_host_name (name, error) || !check_labels (labels, error))
     return FALSE;
 
   client = qmig_client_new (uri != NULL ? uri : "", error);
@@ -330,7 +330,7 @@ gboolean
 qmig_client_set_host_uri (const char *name, const char *uri, GError **error)
 {
   g_autofree char *group = g_strconcat (GROUP_PREFIX, name, NULL);
-  g_auto(ConfigLock) lock = check_name (name, error) ? lock_config (error) : -1;
+  g_auto(ConfigLock) lock = qmig_client_check_host_name (name, error) ? lock_config (error) : -1;
   g_autoptr(GKeyFile) file = lock >= 0 ? load_config (error) : NULL;
 
   if (file == NULL)
