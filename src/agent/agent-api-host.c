@@ -153,23 +153,13 @@ agent_list_hosts (AgentRequest *request, GError **error)
   return api_list_to_object (&qmig_host_entry_type, hosts);
 }
 
-/* One change of the config file at a time: each reads and writes it whole. */
-static GMutex config_lock;
-
 JsonObject *
 agent_add_host (AgentRequest *request, GError **error)
 {
   g_autoptr(QmigHostRequest) body = agent_request_read (request, &qmig_host_request_type, TRUE, error);
   g_autoptr(QmigHostEntry) entry = NULL;
-  gboolean added;
 
-  if (body == NULL)
-    return NULL;
-
-  g_mutex_lock (&config_lock);
-  added = qmig_client_add_host (body->name, body->uri, body->labels, error);
-  g_mutex_unlock (&config_lock);
-  if (!added)
+  if (body == NULL || !qmig_client_add_host (body->name, body->uri, body->labels, error))
     return NULL;
 
   entry = qmig_host_entry_new ();
@@ -184,12 +174,7 @@ agent_add_host (AgentRequest *request, GError **error)
 JsonObject *
 agent_remove_host (AgentRequest *request, GError **error)
 {
-  gboolean removed;
-
-  g_mutex_lock (&config_lock);
-  removed = qmig_client_remove_host (request->params[0], error);
-  g_mutex_unlock (&config_lock);
-  return removed ? json_object_new () : NULL;
+  return qmig_client_remove_host (request->params[0], error) ? json_object_new () : NULL;
 }
 
 /* -- what a source wants to know --------------------------------------------------- */
@@ -209,7 +194,11 @@ agent_post_facts (AgentRequest *request, GError **error)
   host = qmig_host_local_new (&request->agent->env, error);
   if (host != NULL)
     facts = qmig_host_get_facts (host, body, wait, error);
-  return facts != NULL ? qmig_facts_to_object (facts) : NULL;
+  if (facts == NULL)
+    return NULL;
+  g_free (facts->host->listen);
+  facts->host->listen = agent_tls_dup_uri (request->agent);
+  return qmig_facts_to_object (facts);
 }
 
 /* -- stopping ------------------------------------------------------------------------- */

@@ -13,7 +13,7 @@ G_BEGIN_DECLS
 typedef enum
 {
   AGENT_NEED_READ,   /* look: viewer */
-  AGENT_NEED_TRY,    /* operator: changes nothing, but has this host call or run what the caller names */
+  AGENT_NEED_TRY,    /* operator: changes nothing, but has this host call or run what the caller names, or keeps a reservation alive */
   AGENT_NEED_CHANGE, /* act: operator */
   AGENT_NEED_ADMIN,  /* act on the agent itself, or past its care: admin */
 } AgentNeed;

@@ -40,6 +40,29 @@ know_peer (const QmigEnrollGrant *grant, GError **error)
   return FALSE;
 }
 
+/* What a person has set stays, if it is for that address too: another port, or all addresses. */
+static gboolean
+serves (const char *set, const char *wanted)
+{
+  g_autoptr(GSocketConnectable) ours = g_network_address_parse (set, 1, NULL);
+  g_autoptr(GSocketConnectable) theirs = g_network_address_parse (wanted, 1, NULL);
+  const char *host = ours != NULL ? g_network_address_get_hostname (G_NETWORK_ADDRESS (ours)) : NULL;
+
+  return host != NULL && theirs != NULL
+         && (g_str_equal (host, "0.0.0.0") || g_str_equal (host, "::")
+             || g_str_equal (host, g_network_address_get_hostname (G_NETWORK_ADDRESS (theirs))));
+}
+
+static gboolean
+listen_at (const char *wanted, GError **error)
+{
+  g_autofree char *set = qmig_client_get_agent_setting ("listen");
+
+  if (wanted == NULL || (set != NULL && serves (set, wanted)))
+    return TRUE;
+  return qmig_client_set_agent_setting ("listen", wanted, error);
+}
+
 JsonObject *
 agent_post_enroll_accept (AgentRequest *request, GError **error)
 {
@@ -49,7 +72,7 @@ agent_post_enroll_accept (AgentRequest *request, GError **error)
 
   if (role == QMIG_ROLE_NONE || !qmig_pki_install (dir, grant->authority, grant->server, grant->client, error)
       || !qmig_peers_set (dir, grant->peer_fingerprint, grant->peer_name, role, error) || !know_peer (grant, error)
-      || !qmig_client_set_agent_setting ("listen", grant->listen, error))
+      || !listen_at (grant->listen, error))
     return NULL;
   return json_object_new ();
 }

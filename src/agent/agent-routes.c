@@ -44,7 +44,7 @@ static const AgentRoute routes[] = {
 
   { "POST", "/v1/facts", TRY, TRUE, agent_post_facts },
   { "POST", "/v1/incoming", CHANGE, FALSE, NULL, agent_incoming_prepare },
-  { "GET", "/v1/incoming/*", READ, FALSE, NULL, agent_incoming_get },
+  { "GET", "/v1/incoming/*", TRY, FALSE, NULL, agent_incoming_get },
   { "POST", "/v1/incoming/*/actions/*", CHANGE, FALSE, NULL, agent_incoming_act },
 };
 

@@ -4,7 +4,11 @@
 
 #include "client-private.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
 
 #include "client-dirs.h"
 
@@ -29,14 +33,48 @@ load_config (GError **error)
   return NULL;
 }
 
+/* Whoever reads, changes and writes holds it: commands and the agent do so at the same time. */
+typedef int ConfigLock;
+
+static void
+unlock_config (ConfigLock lock)
+{
+  if (lock >= 0)
+    close (lock);
+}
+
+G_DEFINE_AUTO_CLEANUP_FREE_FUNC (ConfigLock, unlock_config, -1)
+
+static ConfigLock
+lock_config (GError **error)
+{
+  g_autofree char *path = qmig_client_default_config_path ();
+  g_autofree char *dir = g_path_get_dirname (path);
+  g_auto(ConfigLock) lock = -1;
+  int status = -1;
+
+  if (g_mkdir_with_parents (dir, 0700) == 0)
+    lock = open (dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  while (lock >= 0 && (status = flock (lock, LOCK_EX)) != 0 && errno == EINTR)
+    continue;
+  if (status == 0)
+    {
+      ConfigLock held = lock;
+
+      lock = -1;
+      return held;
+    }
+  g_set_error (error, QMIG_ERROR, QMIG_EXIT_ERROR, "cannot write config file '%s': %s", path, g_strerror (errno));
+  return -1;
+}
+
+/* With the lock held. */
 static gboolean
 save_config (GKeyFile *file, GError **error)
 {
   g_autofree char *path = qmig_client_default_config_path ();
-  g_autofree char *dir = g_path_get_dirname (path);
   g_autoptr(GError) cause = NULL;
 
-  g_mkdir_with_parents (dir, 0700);
   if (g_key_file_save_to_file (file, path, &cause))
     return TRUE;
 
@@ -59,7 +97,8 @@ qmig_client_get_agent_setting (const char *key)
 gboolean
 qmig_client_set_agent_setting (const char *key, const char *value, GError **error)
 {
-  g_autoptr(GKeyFile) file = load_config (error);
+  g_auto(ConfigLock) lock = lock_config (error);
+  g_autoptr(GKeyFile) file = lock >= 0 ? load_config (error) : NULL;
 
   if (file == NULL)
     return FALSE;
@@ -227,8 +266,8 @@ is_word (const char *word)
   return good;
 }
 
-static gboolean
-check_name (const char *name, GError **error)
+gboolean
+qmig_client_check_host_name (const char *name, GError **error)
 {
   gboolean good = is_word (name) && !g_str_equal (name, "local");
 
@@ -259,13 +298,15 @@ qmig_client_add_host (const char *name, const char *uri, char **labels, GError *
 {
   g_autofree char *group = g_strconcat (GROUP_PREFIX, name, NULL);
   g_autoptr(QmigClient) client = NULL;
+  g_auto(ConfigLock) lock = -1;
   g_autoptr(GKeyFile) file = NULL;
 
-  if (!check_name (name, error) || !check_labels (labels, error))
+  if (!qmig_client_check_host_name (name, error) || !check_labels (labels, error))
     return FALSE;
 
   client = qmig_client_new (uri != NULL ? uri : "", error);
-  file = client != NULL ? load_config (error) : NULL;
+  lock = client != NULL ? lock_config (error) : -1;
+  file = lock >= 0 ? load_config (error) : NULL;
   if (file == NULL)
     return FALSE;
 
@@ -289,7 +330,8 @@ gboolean
 qmig_client_set_host_uri (const char *name, const char *uri, GError **error)
 {
   g_autofree char *group = g_strconcat (GROUP_PREFIX, name, NULL);
-  g_autoptr(GKeyFile) file = check_name (name, error) ? load_config (error) : NULL;
+  g_auto(ConfigLock) lock = qmig_client_check_host_name (name, error) ? lock_config (error) : -1;
+  g_autoptr(GKeyFile) file = lock >= 0 ? load_config (error) : NULL;
 
   if (file == NULL)
     return FALSE;
@@ -301,7 +343,8 @@ gboolean
 qmig_client_remove_host (const char *name, GError **error)
 {
   g_autofree char *group = g_strconcat (GROUP_PREFIX, name, NULL);
-  g_autoptr(GKeyFile) file = load_config (error);
+  g_auto(ConfigLock) lock = lock_config (error);
+  g_autoptr(GKeyFile) file = lock >= 0 ? load_config (error) : NULL;
 
   if (file == NULL)
     return FALSE;

@@ -19,6 +19,9 @@ gboolean qmig_client_set_agent_setting (const char *key, const char *value, GErr
 /* Hosts of the config file, in its order, name, uri and labels filled in: GPtrArray of QmigHostEntry.  Empty where there is no file. */
 GPtrArray *qmig_client_list_hosts (GError **error);
 
+/* QMIG_EXIT_USAGE for what no host of the config file can be called. */
+gboolean qmig_client_check_host_name (const char *name, GError **error);
+
 /*
  * Writes [host NAME] uri= and labels= (nullable); comments and everything else
  * stay.  QMIG_EXIT_USAGE for a name, URI or label that cannot be,

@@ -17,6 +17,8 @@
 #define PREFIX "ssh-"
 /* OpenSSH puts 17 characters behind the control path while it makes the socket. */
 #define DIR_MAX_BYTES 80
+/* How often somebody else may be faster. */
+#define TRIES 100
 
 void
 client_tunnel_dir_remove (const char *dir)
@@ -92,7 +94,7 @@ client_tunnel_dir_make (int *lock_fd, GError **error)
     return NULL;
 
   sweep (parent);
-  for (;;)
+  for (int i = 0; i < TRIES; i++)
     {
       g_autofree char *dir = g_build_filename (parent, PREFIX "XXXXXX", NULL);
 
@@ -111,5 +113,9 @@ client_tunnel_dir_make (int *lock_fd, GError **error)
         return g_steal_pointer (&dir);
       if (*lock_fd >= 0)
         close (*lock_fd);
+      *lock_fd = -1;
+      g_rmdir (dir);
     }
+  g_set_error (error, QMIG_ERROR, QMIG_EXIT_ERROR, "cannot lock a directory below '%s' for ssh", parent);
+  return NULL;
 }

@@ -250,17 +250,33 @@ choose_transport (const Planning *p)
   return is_reached_by_ssh (p) && !are_enrolled (p) ? "ssh" : "tls";
 }
 
-/* Where it listens: as asked, as that host says, or at the address that it is reached by.  (transfer full) (nullable) */
+/* (transfer full) (nullable) */
+static char *
+host_of_uri (const char *uri)
+{
+  g_autoptr(GUri) parsed = uri != NULL ? g_uri_parse (uri, G_URI_FLAGS_NONE, NULL) : NULL;
+
+  return parsed != NULL ? g_strdup (g_uri_get_host (parsed)) : NULL;
+}
+
+/*
+ * Where it listens: as asked, as that host says, where its agent does, or at
+ * the name that it is reached by.  That comes last: on the host itself its own
+ * name often stands for a loopback address.  (transfer full) (nullable)
+ */
 static char *
 choose_listen (const Planning *p)
 {
-  g_autoptr(GUri) uri = g_uri_parse (p->destination_uri, G_URI_FLAGS_NONE, NULL);
+  const QmigHostInfo *there = p->destination->host;
+  g_autofree char *agent = host_of_uri (there->listen);
 
   if (p->request->listen != NULL)
     return g_strdup (p->request->listen);
-  if (p->destination->host->migration_address != NULL)
-    return g_strdup (p->destination->host->migration_address);
-  return uri != NULL ? g_strdup (g_uri_get_host (uri)) : NULL;
+  if (there->migration_address != NULL)
+    return g_strdup (there->migration_address);
+  if (agent != NULL && !g_str_equal (agent, "0.0.0.0") && !g_str_equal (agent, "::"))
+    return g_steal_pointer (&agent);
+  return host_of_uri (p->destination_uri);
 }
 
 static void

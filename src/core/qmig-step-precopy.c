@@ -90,6 +90,20 @@ qmig_step_mind_pause (QmigMigration *self, GError **error)
   return qmig_journal_set_plan (self->journal, self->id, plan, error);
 }
 
+/* The address is the other host's word, and QEMU would take "exec:COMMAND" as well; nor may the stream go another way than planned. */
+static gboolean
+check_uri (QmigMigration *self, GError **error)
+{
+  const char *transport = self->entry->plan->transport;
+  gboolean by_unix = g_strcmp0 (transport, "unix") == 0 || g_strcmp0 (transport, "ssh") == 0;
+
+  if (g_str_has_prefix (self->uri, by_unix ? "unix:" : "tcp:"))
+    return TRUE;
+  g_set_error (error, QMIG_ERROR, QMIG_EXIT_ERROR, "cannot send the VM to '%s', which '%s' says it listens on: the transport is %s", self->uri,
+               qmig_host_get_name (self->host), transport);
+  return FALSE;
+}
+
 static gboolean
 start_migrate (QmigMigration *self, QmpWait *wait, GError **error)
 {
@@ -106,7 +120,7 @@ start_migrate (QmigMigration *self, QmpWait *wait, GError **error)
       return FALSE;
     }
 
-  if (!qmig_step_mind_pause (self, error))
+  if (!check_uri (self, error) || !qmig_step_mind_pause (self, error))
     return FALSE;
   if (!qmp_migrate (self->source->client, self->uri, reply, error))
     {

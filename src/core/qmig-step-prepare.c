@@ -226,16 +226,27 @@ is_encrypted (const QmigPlan *plan)
   return g_strcmp0 (plan->transport, "tls") == 0;
 }
 
+static gboolean
+set_encryption (QmigMigration *self, QmpWait *wait, GError **error)
+{
+  const QmigPlan *plan = self->entry->plan;
+  QmpClient *client = self->source->client;
+
+  if (!is_encrypted (plan))
+    return qmig_stream_release_left (client, wait, error);
+  if (qmig_stream_secure_source (client, self->env->pki_dir, plan->tls_name, wait, error))
+    return TRUE;
+  g_prefix_error (error, "cannot encrypt the stream on the source: ");
+  return FALSE;
+}
+
 gboolean
 qmig_step_tune (QmigMigration *self, QmpWait *wait, GError **error)
 {
   const QmigPlan *plan = self->entry->plan;
 
-  if (is_encrypted (plan) && !qmig_stream_secure_source (self->source->client, self->env->pki_dir, plan->tls_name, wait, error))
-    {
-      g_prefix_error (error, "cannot encrypt the stream on the source: ");
-      return FALSE;
-    }
+  if (!set_encryption (self, wait, error))
+    return FALSE;
   self->left_bytes = plan->memory_bytes / 2; /* much of a guest's memory is zero pages, which no bandwidth limit slows */
   return qmp_migrate_set_capabilities (self->source->client, (const char *const *) plan->capabilities_on, NULL, wait, error) &&
          qmig_step_apply_knobs (self, wait, error);

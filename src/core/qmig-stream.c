@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "qmig-stream.h"
 
+#include "json-strict.h"
 #include "qmp-commands.h"
 #include "qmp-error.h"
 
@@ -66,4 +67,14 @@ qmig_stream_release (QmpClient *client, QmpWait *wait, GError **error)
 {
   return set_parameters (client, "", "tls-hostname", "", wait, error) && set_parameters (client, "", "tls-authz", "", wait, error)
          && delete (client, CREDENTIALS, wait, error) && delete (client, PEER, wait, error);
+}
+
+gboolean
+qmig_stream_release_left (QmpClient *client, QmpWait *wait, GError **error)
+{
+  g_autoptr(JsonObject) parameters = qmp_query_migrate_parameters (client, wait, error);
+
+  if (parameters == NULL)
+    return FALSE;
+  return g_strcmp0 (json_strict_string (parameters, "tls-creds", NULL), CREDENTIALS) != 0 || qmig_stream_release (client, wait, error);
 }

@@ -23,4 +23,7 @@ gboolean qmig_stream_secure_destination (QmpClient *client, const char *pki_dir,
 /* Takes back what either of the above did, or part of it; a later move decides for itself. */
 gboolean qmig_stream_release (QmpClient *client, QmpWait *wait, GError **error);
 
+/* For a move without encryption: the same, where an earlier move could not take it back.  What somebody else has set stays. */
+gboolean qmig_stream_release_left (QmpClient *client, QmpWait *wait, GError **error);
+
 G_END_DECLS

@@ -245,6 +245,38 @@ check_key_is_good (const char *dir, const Authority *authority, gnutls_x509_crq_
   return TRUE;
 }
 
+gboolean
+qmig_pki_check_owner (const char *ca_dir, const char *name, const char *request_pem, GError **error)
+{
+  g_autoptr(GPtrArray) list = qmig_pki_list (ca_dir, error);
+  g_auto(gnutls_x509_crq_t) request = list != NULL ? parse_request (request_pem, error) : NULL;
+  g_autofree char *wanted = request != NULL ? pki_request_key_id (request) : NULL;
+  gboolean taken = FALSE;
+
+  if (wanted == NULL)
+    return FALSE;
+  for (guint i = 0; i < list->len; i++)
+    {
+      const QmigIssued *issued = g_ptr_array_index (list, i);
+      g_auto(gnutls_x509_crt_t) crt = NULL;
+      g_autofree char *id = NULL;
+
+      if (issued->revoked || g_ascii_strcasecmp (issued->certificate->name, name) != 0)
+        continue;
+      crt = pki_load_certificate (ca_dir, issued->file, error);
+      if (crt == NULL)
+        return FALSE;
+      id = pki_certificate_key_id (crt);
+      if (g_strcmp0 (id, wanted) == 0)
+        return TRUE;
+      taken = TRUE;
+    }
+  if (taken)
+    g_set_error (error, QMIG_ERROR, QMIG_EXIT_CONFLICT,
+                 "the name '%s' belongs to another key already; if that is no more, `qmig pki revoke %s`", name, name);
+  return !taken;
+}
+
 static char *
 make_certificate (const Authority *authority,
                   gnutls_x509_crq_t request,

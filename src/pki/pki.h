@@ -80,6 +80,10 @@ char *qmig_pki_request (const char *dir, QmigPkiUse use, const char *name, GErro
 char *qmig_pki_sign (const char *ca_dir, const char *request_pem, QmigPkiUse use, const char *name,
                      const char *const *addresses, int days, GError **error);
 
+/* Whether nobody else has @name: QMIG_EXIT_CONFLICT where certificates that are not revoked were issued to it, and none for the
+ * key of @request_pem. */
+gboolean qmig_pki_check_owner (const char *ca_dir, const char *name, const char *request_pem, GError **error);
+
 /* Puts certificates beside the keys they were made for; refused (QMIG_EXIT_CONFLICT) when they do not fit the keys, are not
  * of that CA, or @dir belongs to another CA already. */
 gboolean qmig_pki_install (const char *dir, const char *ca_pem, const char *server_pem, const char *client_pem, GError **error);

@@ -184,6 +184,39 @@ test_remove_unknown (Fixture *fixture, gconstpointer data)
   g_assert_nonnull (strstr (error->message, "did you mean 'beta'?"));
 }
 
+#define WRITERS 8
+#define HOSTS_EACH 20
+
+static gpointer
+add_hosts (gpointer number)
+{
+  for (int i = 0; i < HOSTS_EACH; i++)
+    {
+      g_autofree char *name = g_strdup_printf ("w%d-%d", GPOINTER_TO_INT (number), i);
+      g_autoptr(GError) error = NULL;
+
+      g_assert_true (qmig_client_set_host_uri (name, "unix:/run/x.sock", &error));
+      g_assert_no_error (error);
+    }
+  return NULL;
+}
+
+/* Each reads the file and writes it whole: nobody may do so in between. */
+static void
+test_writers (Fixture *fixture, gconstpointer data)
+{
+  g_autoptr(GPtrArray) before = qmig_client_list_hosts (NULL);
+  g_autoptr(GPtrArray) after = NULL;
+  GThread *threads[WRITERS];
+
+  for (int i = 0; i < WRITERS; i++)
+    threads[i] = g_thread_new ("writer", add_hosts, GINT_TO_POINTER (i));
+  for (int i = 0; i < WRITERS; i++)
+    g_thread_join (threads[i]);
+  after = qmig_client_list_hosts (NULL);
+  g_assert_cmpuint (after->len, ==, before->len + WRITERS * HOSTS_EACH);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -196,6 +229,7 @@ main (int argc, char **argv)
   g_test_add ("/client/config/labels", Fixture, NULL, set_up, test_labels, tear_down);
   g_test_add ("/client/config/far-program", Fixture, NULL, set_up, test_far_program, tear_down);
   g_test_add ("/client/config/add-refused", Fixture, NULL, set_up, test_add_refused, tear_down);
+  g_test_add ("/client/config/writers", Fixture, NULL, set_up, test_writers, tear_down);
   g_test_add ("/client/config/remove-unknown", Fixture, NULL, set_up, test_remove_unknown, tear_down);
   return g_test_run ();
 }

@@ -16,6 +16,7 @@ struct _FakeHost
   char *name;
   QmigFacts *facts;
   QmigIncoming *state;
+  char *uri;           /* (nullable): said instead of the usual one */
   gboolean silent;
   GHashTable *rules;   /* (element-type utf8 Rule) */
   GPtrArray *contexts; /* of those who may wait for news */
@@ -83,6 +84,7 @@ fake_host_free (FakeHost *self)
   qmig_incoming_free (self->state);
   qmig_facts_free (self->facts);
   g_mutex_clear (&self->lock);
+  g_free (self->uri);
   g_free (self->name);
   g_free (self);
 }
@@ -174,6 +176,15 @@ fake_host_set_error (FakeHost *self, const char *text)
   g_free (self->state->error);
   self->state->error = g_strdup (text);
   change (self);
+}
+
+void
+fake_host_set_uri (FakeHost *self, const char *uri)
+{
+  g_autoptr(GMutexLocker) locker = g_mutex_locker_new (&self->lock);
+
+  g_free (self->uri);
+  self->uri = g_strdup (uri);
 }
 
 void
@@ -306,7 +317,7 @@ fake_remote_prepare (QmigHost *host, const QmigIncomingSpec *spec, QmpWait *wait
   g_free (self->state->migration);
   self->state->migration = g_strdup (spec->migration);
   g_free (self->state->uri);
-  self->state->uri = g_strdup ("tcp:192.0.2.1:49152");
+  self->state->uri = g_strdup (self->uri != NULL ? self->uri : "tcp:192.0.2.1:49152");
   self->state->pid = 4711;
   self->state->launch_ms = 7;
   enter (self, QMIG_INCOMING_LISTENING, "inmigrate");

@@ -37,6 +37,8 @@ void fake_host_set_phase (FakeHost *self, QmigIncomingPhase phase);
 QmigIncomingPhase fake_host_get_phase (FakeHost *self);
 /* QEMU's reason, as the destination's host tells it. */
 void fake_host_set_error (FakeHost *self, const char *text);
+/* Where it says that its destination listens. */
+void fake_host_set_uri (FakeHost *self, const char *uri);
 /* Nothing is answered any more (QMIG_EXIT_UNREACHABLE), nothing is heard, and nothing happens. */
 void fake_host_set_silent (FakeHost *self, gboolean silent);
 /* What the plan gets to know, changed in place. */

@@ -117,6 +117,19 @@ prepare_silent (Fixture *f, const char *point)
 static void capabilities_refused (Fixture *f, const char *p) { fixture_refuse (f, "migrate-set-capabilities", "no such thing"); }
 static void parameters_refused (Fixture *f, const char *p) { fixture_refuse (f, "migrate-set-parameters", "no such thing"); }
 
+/* An earlier move over TLS could not clean up behind itself. */
+static char *
+answer_left_credentials (FakeQemu *qemu, const char *command, JsonObject *arguments, gpointer data)
+{
+  return g_strdup ("{'max-bandwidth': 134217728, 'downtime-limit': 300, 'tls-creds': 'qmig-tls', 'tls-hostname': 'beta'}");
+}
+
+static void
+credentials_left (Fixture *f, const char *point)
+{
+  fake_qemu_handle (f->qemu, "query-migrate-parameters", answer_left_credentials, f);
+}
+
 static void
 ignore_parameters (Fixture *f, const char *point)
 {
@@ -128,6 +141,9 @@ ignore_parameters (Fixture *f, const char *point)
 /* -- pre-copy ------------------------------------------------------------------------------- */
 
 static void migrate_refused (Fixture *f, const char *p) { fixture_refuse (f, "migrate", "no such address"); }
+
+static void uri_runs_a_command (Fixture *f, const char *p) { fake_host_set_uri (f->host, "exec:true"); }
+static void uri_goes_another_way (Fixture *f, const char *p) { fake_host_set_uri (f->host, "unix:/run/beta/migration.sock"); }
 
 /* In the middle of pre-copy the hook is called. */
 static gboolean
@@ -410,6 +426,9 @@ static const Case cases[] = {
   /* all goes well */
   { "good", many_looks, NULL, NULL, QMIG_OUTCOME_COMPLETED, QMIG_EXIT_OK, QMIG_LOCATION_DESTINATION,
     AT_GATE " commit quit release", NULL, NULL, QMIG_INCOMING_COMMITTED },
+  { "credentials-left", credentials_left, NULL, NULL, QMIG_OUTCOME_COMPLETED, QMIG_EXIT_OK, QMIG_LOCATION_DESTINATION,
+    "facts prepare migrate-set-parameters migrate-set-parameters object-del object-del migrate-set-capabilities migrate-set-parameters"
+    " migrate hold migrate-continue commit quit release", NULL, NULL, QMIG_INCOMING_COMMITTED },
   { "paused", paused, NULL, NULL, QMIG_OUTCOME_COMPLETED, QMIG_EXIT_OK, QMIG_LOCATION_DESTINATION,
     AT_GATE " accept quit release", NULL, NULL, QMIG_INCOMING_COMMITTED },
   { "suspended", suspended, NULL, NULL, QMIG_OUTCOME_COMPLETED, QMIG_EXIT_OK, QMIG_LOCATION_DESTINATION,
@@ -474,6 +493,10 @@ static const Case cases[] = {
   /* pre-copy: the guest runs all the time */
   { "precopy/refused", migrate_refused, NULL, NULL, QMIG_OUTCOME_ROLLED_BACK, QMIG_EXIT_ROLLED_BACK, QMIG_LOCATION_SOURCE,
     BEGUN " migrate " UNTUNED, "no such address", "running", QMIG_INCOMING_GONE },
+  { "precopy/uri-is-a-command", uri_runs_a_command, NULL, NULL, QMIG_OUTCOME_ROLLED_BACK, QMIG_EXIT_ROLLED_BACK, QMIG_LOCATION_SOURCE,
+    BEGUN " " UNTUNED, "cannot send the VM to 'exec:true'", "running", QMIG_INCOMING_GONE },
+  { "precopy/uri-of-another-transport", uri_goes_another_way, NULL, NULL, QMIG_OUTCOME_ROLLED_BACK, QMIG_EXIT_ROLLED_BACK, QMIG_LOCATION_SOURCE,
+    BEGUN " " UNTUNED, "the transport is tcp", "running", QMIG_INCOMING_GONE },
   { "precopy/fails", renew_often, NULL, source_fails, QMIG_OUTCOME_ROLLED_BACK, QMIG_EXIT_ROLLED_BACK, QMIG_LOCATION_SOURCE,
     BEGUN " migrate " UNTUNED, "failed in pre-copy", "running", QMIG_INCOMING_GONE },
   { "precopy/cancelled-elsewhere", renew_often, NULL, source_is_cancelled, QMIG_OUTCOME_ROLLED_BACK, QMIG_EXIT_ROLLED_BACK, QMIG_LOCATION_SOURCE,

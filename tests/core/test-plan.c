@@ -337,6 +337,36 @@ test_silent (void)
     }
 }
 
+/* -- where the destination listens ------------------------------------------------- */
+
+static void
+test_listen (void)
+{
+  static const struct { const char *asked, *configured, *agent, *listen; } rows_of_listen[] = {
+    { "10.0.0.5", "10.0.0.4", "https://10.0.0.3:7647", "10.0.0.5" },
+    { NULL, "10.0.0.4", "https://10.0.0.3:7647", "10.0.0.4" },
+    { NULL, NULL, "https://10.0.0.3:7647", "10.0.0.3" },
+    { NULL, NULL, "https://[fd00::3]:7647", "fd00::3" },
+    { NULL, NULL, "https://0.0.0.0:7647", "beta.example" },
+    { NULL, NULL, "https://[::]:7647", "beta.example" },
+    { NULL, NULL, NULL, "beta.example" },
+  };
+
+  for (gsize i = 0; i < G_N_ELEMENTS (rows_of_listen); i++)
+    {
+      g_auto(Facts) f = { 0 };
+      g_autoptr(QmigPlan) plan = NULL;
+
+      facts_init (&f);
+      enrolled (&f);
+      set_text (&f.request->listen, rows_of_listen[i].asked);
+      set_text (&f.destination->host->migration_address, rows_of_listen[i].configured);
+      set_text (&f.destination->host->listen, rows_of_listen[i].agent);
+      plan = make (&f);
+      g_assert_cmpstr (plan->listen, ==, rows_of_listen[i].listen);
+    }
+}
+
 /* -- run states ------------------------------------------------------------------ */
 
 static void
@@ -641,6 +671,7 @@ main (int argc, char **argv)
       g_test_add_data_func (path, GSIZE_TO_POINTER (i), test_row);
     }
   g_test_add_func ("/plan/silent", test_silent);
+  g_test_add_func ("/plan/listen", test_listen);
   g_test_add_func ("/plan/run-states", test_run_states);
   g_test_add_func ("/plan/commands", test_commands);
   g_test_add_func ("/plan/all-reasons", test_all_reasons);

@@ -76,6 +76,35 @@ test_enrol (Pki *f, gconstpointer data)
   g_assert_cmpint (left_s, <=, 30 * 24 * 3600);
 }
 
+/* A name is its key's until it is revoked; a name that nobody has is anybody's. */
+static void
+test_owner (Pki *f, gconstpointer data)
+{
+  g_autofree char *there = pki_path (f, "there");
+  g_autofree char *elsewhere = pki_path (f, "elsewhere");
+  g_autofree char *ours = request (there, QMIG_PKI_SERVER, "beta");
+  g_autofree char *theirs = request (elsewhere, QMIG_PKI_SERVER, "beta");
+  g_autofree char *server = NULL;
+  g_autoptr(GError) error = NULL;
+
+  pki_make (f, NULL);
+  g_assert_true (qmig_pki_check_owner (f->dir, "beta", ours, &error));
+  g_assert_no_error (error);
+  server = sign (f, ours, QMIG_PKI_SERVER, "beta");
+  g_assert_true (qmig_pki_check_owner (f->dir, "beta", ours, &error));
+  g_assert_no_error (error);
+  g_assert_true (qmig_pki_check_owner (f->dir, "gamma", theirs, &error));
+  g_assert_no_error (error);
+
+  g_assert_false (qmig_pki_check_owner (f->dir, "Beta", theirs, &error));
+  g_assert_error (error, QMIG_ERROR, QMIG_EXIT_CONFLICT);
+  g_clear_error (&error);
+  g_assert_true (qmig_pki_revoke (f->dir, "beta", &error));
+  g_assert_no_error (error);
+  g_assert_true (qmig_pki_check_owner (f->dir, "beta", theirs, &error));
+  g_assert_no_error (error);
+}
+
 static void
 assert_not_installed (const char *dir, const char *ca, const char *server, const char *client, const char *why)
 {
@@ -253,6 +282,7 @@ main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
   ADD_PKI_TEST ("/pki/install/enrol", test_enrol);
+  ADD_PKI_TEST ("/pki/install/owner", test_owner);
   ADD_PKI_TEST ("/pki/install/does-not-fit", test_does_not_fit);
   ADD_PKI_TEST ("/pki/install/crl", test_crl);
   ADD_PKI_TEST ("/pki/install/sign-refuses", test_sign_refuses);
