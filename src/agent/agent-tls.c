@@ -56,14 +56,19 @@ agent_tls_configured_listen (GError **error)
 }
 
 static char *
+make_uri (const char *host, guint16 port)
+{
+  return g_strdup_printf (strchr (host, ':') != NULL ? "https://[%s]:%u" : "https://%s:%u", host, port);
+}
+
+static char *
 uri_of_socket (GSocket *socket)
 {
   g_autoptr(GSocketAddress) address = g_socket_get_local_address (socket, NULL);
   GInetSocketAddress *inet = G_INET_SOCKET_ADDRESS (address);
   g_autofree char *host = g_inet_address_to_string (g_inet_socket_address_get_address (inet));
 
-  return g_strdup_printf (strchr (host, ':') != NULL ? "https://[%s]:%u" : "https://%s:%u", host,
-                          g_inet_socket_address_get_port (inet));
+  return make_uri (host, g_inet_socket_address_get_port (inet));
 }
 
 /* -- the port ------------------------------------------------------------------- */
@@ -122,6 +127,16 @@ start_port (AgentTls *self, GSocket *socket)
 }
 
 static gboolean
+is_open_at (AgentTls *self, GSocketAddress *address)
+{
+  g_autofree char *host = g_inet_address_to_string (g_inet_socket_address_get_address (G_INET_SOCKET_ADDRESS (address)));
+  g_autofree char *uri = make_uri (host, g_inet_socket_address_get_port (G_INET_SOCKET_ADDRESS (address)));
+
+  return g_strcmp0 (self->agent->tls_uri, uri) == 0;
+}
+
+/* In place of what is open, which stays where this cannot be had. */
+static gboolean
 open_for (AgentTls *self, const char *listen, GError **error)
 {
   g_autoptr(GSocketAddress) address = agent_tls_parse_listen (listen, error);
@@ -130,6 +145,8 @@ open_for (AgentTls *self, const char *listen, GError **error)
 
   if (address == NULL)
     return FALSE;
+  if (is_open_at (self, address))
+    return TRUE;
 
   certificate = agent_arrivals_load_certificate (self->agent, error);
   socket = certificate != NULL ? open_port (address, error) : NULL;
@@ -139,6 +156,7 @@ open_for (AgentTls *self, const char *listen, GError **error)
       return FALSE;
     }
 
+  close_port (self);
   start_port (self, socket);
   return TRUE;
 }
@@ -205,8 +223,16 @@ agent_tls_reload (Agent *agent, GError **error)
       g_propagate_error (error, g_steal_pointer (&cause));
       return FALSE;
     }
-  close_port (self);
-  return listen == NULL || open_for (self, listen, error);
+  if (listen == NULL)
+    {
+      close_port (self);
+      return TRUE;
+    }
+  if (open_for (self, listen, error))
+    return TRUE;
+  if (self->port == NULL)
+    try_config (self);
+  return FALSE;
 }
 
 void

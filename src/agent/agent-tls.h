@@ -23,7 +23,8 @@ char *agent_tls_configured_listen (GError **error);
  * @listen asks for is an error.
  */
 gboolean agent_tls_start (Agent *agent, const char *listen, GError **error);
-/* The config file may ask for another address now, or for the first.  FALSE with @error when it cannot be had (yet). */
+/* The config file may ask for another address now, or for the first.  FALSE with @error when it cannot be had: then the one that
+ * is open stays, and where none is, it is tried again every few seconds. */
 gboolean agent_tls_reload (Agent *agent, GError **error);
 /* Nobody is let in any more, and no thread of this file is left. */
 void agent_tls_stop (Agent *agent);

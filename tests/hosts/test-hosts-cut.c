@@ -136,9 +136,9 @@ cure (Lab *lab, Cure what)
     net_mend (lab->net, &lab->net->beta);
   if (what != MEND_AND_RECOVER && !by_word)
     return;
-  run = rig_qmig (lab->rig, &lab->rig->alpha, "recover", "last", by_word ? "--assume" : NULL, "source", NULL);
+  run = rig_qmig (lab->rig, &lab->rig->alpha, "recover", "last", by_word ? "--assume=source" : NULL, "--yes", NULL);
   g_test_message ("recover: %s", run->out);
-  g_assert_cmpint (run->exit_code, ==, by_word ? QMIG_EXIT_ROLLED_BACK : QMIG_EXIT_OK);
+  g_assert_cmpint (run->exit_code, ==, QMIG_EXIT_OK);
 }
 
 static void
