@@ -52,6 +52,8 @@ cure_for (const Test *test, const GError *error)
 {
   if (g_error_matches (error, QMIG_ERROR, QMIG_EXIT_DENIED))
     return "ask who runs that host for a role (`qmig pki trust` there), or `qmig host enroll` it anew";
+  if (is_kind (test, "https://") && strstr (error->message, "certificate") != NULL)
+    return "`qmig host enroll` it anew, from the host that has the authority";
   if (is_kind (test, "https://"))
     return "is the agent there running, and does [agent] listen= in its config name this address? Is the port open on the way?";
   if (is_kind (test, "ssh://"))

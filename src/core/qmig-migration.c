@@ -501,7 +501,8 @@ take_up (QmigMigration *self)
       return;
 
     case QMIG_RECOVER_ROLL_BACK:
-      cause = g_error_new (QMIG_ERROR, QMIG_EXIT_ROLLED_BACK, "the agent ended in the middle of step '%s'", self->entry->step);
+      cause = self->assume != NULL ? g_error_new_literal (QMIG_ERROR, QMIG_EXIT_ROLLED_BACK, "by a person's word it is to run on the source")
+                                   : g_error_new (QMIG_ERROR, QMIG_EXIT_ROLLED_BACK, "the agent ended in the middle of step '%s'", self->entry->step);
       go_back_from (self, qmig_step_index (decision.step), cause);
       return;
 

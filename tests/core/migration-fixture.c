@@ -11,6 +11,8 @@
 #include "qmig-process.h"
 #include "qmig-steps.h"
 
+#define ID "m-TESTTEST"
+
 #define LIMIT_SECONDS 60
 
 /* The hook of qmig_fault_point() has no data of its own: one test at a time. */
@@ -387,10 +389,36 @@ remove_tree (const char *path)
   g_remove (path);
 }
 
+static gboolean
+is_thread_there (const char *name)
+{
+  g_autoptr(GDir) tasks = g_dir_open ("/proc/self/task", 0, NULL);
+  const char *task;
+
+  while ((task = g_dir_read_name (tasks)) != NULL)
+    {
+      g_autofree char *path = g_strdup_printf ("/proc/self/task/%s/comm", task);
+      g_autofree char *comm = NULL;
+
+      if (g_file_get_contents (path, &comm, NULL, NULL) && g_str_equal (g_strchomp (comm), name))
+        return TRUE;
+    }
+  return FALSE;
+}
+
+/* It tells its result before its last breath, and what it has not freed by our end looks like a leak. */
+static void
+await_thread_end (void)
+{
+  while (is_thread_there (ID))
+    g_usleep (1000);
+}
+
 void
 fixture_tear_down (Fixture *f, gconstpointer data)
 {
   g_assert_null (f->migration);
+  await_thread_end ();
   end_process (f);
   waitpid (f->pid, NULL, WNOHANG);
   fake_qemu_free (f->qemu);
@@ -418,7 +446,7 @@ fixture_entry (Fixture *f)
 {
   QmigJournalEntry *entry = g_new0 (QmigJournalEntry, 1);
 
-  entry->id = g_strdup ("m-TESTTEST");
+  entry->id = g_strdup (ID);
   entry->request = qmig_migrate_request_copy (f->request);
   entry->vm = g_strdup ("web01");
   entry->uuid = g_strdup ("6f1c2a34-5b7d-4e8f-9a0b-1c2d3e4f5a6b");
@@ -474,7 +502,7 @@ usual_plan (Fixture *f)
   plan->destination = g_strdup ("beta");
   plan->was_running = !g_str_equal (f->status_before, "paused");
   plan->transport = g_strdup ("tcp");
-  plan->run_dir = g_strdup ("/nowhere/run/vm/m-TESTTEST");
+  plan->run_dir = g_strdup ("/nowhere/run/vm/" ID);
   plan->capabilities_on = g_strsplit ("events return-path pause-before-switchover", " ", -1);
   plan->capabilities_off = g_strdupv (plan->capabilities_on);
   plan->restore_downtime_ms = 300;
@@ -503,7 +531,7 @@ void
 fixture_recover (Fixture *f, const char *assume)
 {
   g_autoptr(GError) error = NULL;
-  QmigMigration *migration = qmig_migration_recover (&f->env, "m-TESTTEST", assume, on_event, f, &error);
+  QmigMigration *migration = qmig_migration_recover (&f->env, ID, assume, on_event, f, &error);
 
   g_assert_no_error (error);
   g_assert_nonnull (migration);
@@ -616,7 +644,7 @@ fixture_load (Fixture *f)
 {
   g_autoptr(GError) error = NULL;
   g_autoptr(QmigJournal) journal = qmig_journal_open (f->env.state_dir, &error);
-  QmigJournalEntry *entry = qmig_journal_load (journal, "m-TESTTEST", &error);
+  QmigJournalEntry *entry = qmig_journal_load (journal, ID, &error);
 
   g_assert_no_error (error);
   return entry;
