@@ -21,16 +21,11 @@ add (GPtrArray *checks, const char *id, QmigCheckStatus status, const char *way_
 static void
 add (GPtrArray *checks, const char *id, QmigCheckStatus status, const char *way_out, const char *format, ...)
 {
-  QmigCheck *check = qmig_check_new ();
   va_list args;
 
-  check->id = g_strdup (id);
-  check->status = status;
-  check->way_out = g_strdup (way_out);
   va_start (args, format);
-  check->text = g_strdup_vprintf (format, args);
+  g_ptr_array_add (checks, qmig_check_new_valist (id, status, way_out, format, args));
   va_end (args);
-  g_ptr_array_add (checks, check);
 }
 
 static void

@@ -27,16 +27,11 @@ typedef struct
 static void G_GNUC_PRINTF (5, 6)
 add (Test *test, const char *id, QmigCheckStatus status, const char *way_out, const char *format, ...)
 {
-  QmigCheck *check = qmig_check_new ();
   va_list args;
 
   va_start (args, format);
-  check->id = g_strdup (id);
-  check->status = status;
-  check->text = g_strdup_vprintf (format, args);
-  check->way_out = g_strdup (way_out);
+  g_ptr_array_add (test->entry->checks, qmig_check_new_valist (id, status, way_out, format, args));
   va_end (args);
-  g_ptr_array_add (test->entry->checks, check);
 }
 
 static gboolean

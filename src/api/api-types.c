@@ -410,6 +410,18 @@ TYPE (QmigChange, qmig_change, "qmig.change/1");
 
 /* clang-format on */
 
+QmigCheck *
+qmig_check_new_valist (const char *id, QmigCheckStatus status, const char *way_out, const char *format, va_list args)
+{
+  QmigCheck *check = qmig_check_new ();
+
+  check->id = g_strdup (id);
+  check->status = status;
+  check->text = g_strdup_vprintf (format, args);
+  check->way_out = g_strdup (way_out);
+  return check;
+}
+
 const ApiType *const qmig_api_types[] = {
   &qmig_host_info_type,
   &qmig_host_entry_type,

@@ -213,6 +213,9 @@ typedef struct
   char *way_out;     /* (nullable) */
 } QmigCheck;
 API_DECLARE_VALUE (QmigCheck, qmig_check)
+/* @way_out: (nullable).  (transfer full) */
+QmigCheck *qmig_check_new_valist (const char *id, QmigCheckStatus status, const char *way_out, const char *format, va_list args)
+    G_GNUC_PRINTF (4, 0);
 
 /* What a migration would do: answer of POST /v1/checks, part of the journal. */
 typedef struct

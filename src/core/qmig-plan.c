@@ -22,17 +22,11 @@ typedef struct
 static void G_GNUC_PRINTF (5, 6)
 add_check (QmigPlan *plan, const char *id, QmigCheckStatus status, const char *way_out, const char *format, ...)
 {
-  QmigCheck *check = qmig_check_new ();
   va_list args;
 
   va_start (args, format);
-  check->id = g_strdup (id);
-  check->status = status;
-  check->text = g_strdup_vprintf (format, args);
-  check->way_out = g_strdup (way_out);
+  g_ptr_array_add (plan->checks, qmig_check_new_valist (id, status, way_out, format, args));
   va_end (args);
-
-  g_ptr_array_add (plan->checks, check);
   if (status == QMIG_CHECK_FAIL)
     plan->refused = TRUE;
 }

@@ -410,8 +410,13 @@ is_thread_there (const char *name)
 static void
 await_thread_end (void)
 {
+  gint64 deadline = g_get_monotonic_time () + LIMIT_SECONDS * G_TIME_SPAN_SECOND;
+
   while (is_thread_there (ID))
-    g_usleep (1000);
+    {
+      g_assert_cmpint (g_get_monotonic_time (), <, deadline);
+      g_usleep (1000);
+    }
 }
 
 void
