@@ -13,6 +13,12 @@ const char *const qmig_location_names[] = { "unknown", "source", "destination", 
 
 const char *const qmig_check_status_names[] = { "ok", "warn", "fail", NULL };
 
+const char *const qmig_verdict_names[] = {
+  "not-enough-data", "converging", "stuck", "diverging", "finishing", "stalled", NULL,
+};
+
+const char *const qmig_action_kind_names[] = { "wait", "set", "postcopy", "pause", "abort", NULL };
+
 const char *const qmig_incoming_phase_names[] = {
   "launching", "ready", "listening", "loaded", "committed", "gone", NULL,
 };
@@ -22,6 +28,8 @@ G_STATIC_ASSERT (G_N_ELEMENTS (qmig_stage_names) == QMIG_STAGE_ACTIVATION + 2);
 G_STATIC_ASSERT (G_N_ELEMENTS (qmig_outcome_names) == QMIG_OUTCOME_GUEST_ENDED + 2);
 G_STATIC_ASSERT (G_N_ELEMENTS (qmig_location_names) == QMIG_LOCATION_NONE + 2);
 G_STATIC_ASSERT (G_N_ELEMENTS (qmig_check_status_names) == QMIG_CHECK_FAIL + 2);
+G_STATIC_ASSERT (G_N_ELEMENTS (qmig_verdict_names) == QMIG_VERDICT_STALLED + 2);
+G_STATIC_ASSERT (G_N_ELEMENTS (qmig_action_kind_names) == QMIG_ACTION_ABORT + 2);
 G_STATIC_ASSERT (G_N_ELEMENTS (qmig_incoming_phase_names) == QMIG_INCOMING_GONE + 2);
 
 /* A member whose C type is not Type has no association here and does not compile. */
@@ -163,11 +171,69 @@ static const ApiField qmig_qmp_request_fields[] = {
 TYPE (QmigQmpRequest, qmig_qmp_request, "qmig.qmp-request/1");
 
 static const ApiField qmig_knobs_fields[] = {
-  INT (QmigKnobs, downtime_ms, "QEMU's downtime-limit, milliseconds"),
-  INT (QmigKnobs, bandwidth_bytes_per_s, "QEMU's max-bandwidth, bytes per second; 0 is unlimited"),
+  INT (QmigKnobs, downtime_ms, "budget of the downtime, all in all, milliseconds"),
+  INT (QmigKnobs, bandwidth_bytes_per_s, "bound of the send rate, bytes per second; 0 is unlimited"),
   INT (QmigKnobs, deadline_ms, "milliseconds from the start of the migration until it is cancelled"),
+  INT (QmigKnobs, throttle_max_percent, "how far the guest's CPUs may be held back, percent; 0: not at all"),
+  INT (QmigKnobs, postcopy_bandwidth_bytes_per_s, "bound of what post-copy sends unasked, bytes per second; 0 is unlimited"),
+  INT (QmigKnobs, xbzrle_cache_bytes, "bytes of the cache of xbzrle, a power of two"),
 };
 TYPE (QmigKnobs, qmig_knobs, "qmig.knobs/1");
+
+static const ApiField qmig_policy_fields[] = {
+  STRING (QmigPolicy, name, "name of the policy"),
+  STRING (QmigPolicy, about, "what it is for"),
+  INT (QmigPolicy, downtime_ms, "budget of the downtime, all in all, milliseconds"),
+  INT (QmigPolicy, deadline_ms, "milliseconds from the start of the migration until it is cancelled"),
+  INT (QmigPolicy, bandwidth_bytes_per_s, "bound of the send rate, bytes per second; 0 is unlimited"),
+  INT (QmigPolicy, start_bandwidth_bytes_per_s, "send rate to begin with; null: the bound"),
+  INT (QmigPolicy, throttle_max_percent, "how far the guest's CPUs may be held back, percent; 0: not at all"),
+  BOOL (QmigPolicy, allow_postcopy, "post-copy may be used, from which there is no way back"),
+  BOOL (QmigPolicy, allow_pause, "the guest may be stopped for the rest of the copy, beyond the budget"),
+  INT (QmigPolicy, patience_ms, "milliseconds without hope before it is given up early"),
+};
+TYPE (QmigPolicy, qmig_policy, "qmig.policy/1");
+
+static const ApiField qmig_forecast_fields[] = {
+  ENUM (QmigForecast, verdict, qmig_verdict_names, "whether it will finish"),
+  STRING (QmigForecast, text, "one sentence with its numbers"),
+  STRV (QmigForecast, ways_out, "what would make it finish"),
+  INT (QmigForecast, send_bytes_per_s, "estimate of the send rate, bytes per second"),
+  INT (QmigForecast, dirty_bytes_per_s, "estimate of how fast the guest writes to pages, bytes per second"),
+  INT (QmigForecast, working_set_bytes, "estimate of what is written again and again, bytes"),
+  INT (QmigForecast, passes_left, "passes still to come"),
+  INT (QmigForecast, eta_ms, "milliseconds to the end; before the start: in all"),
+  INT (QmigForecast, eta_low_ms, "milliseconds, lower end of the range"),
+  INT (QmigForecast, eta_high_ms, "milliseconds, upper end of the range"),
+  INT (QmigForecast, downtime_ms, "milliseconds the guest will stand still"),
+  INT (QmigForecast, downtime_low_ms, "milliseconds, lower end of the range"),
+  INT (QmigForecast, downtime_high_ms, "milliseconds, upper end of the range"),
+  INT (QmigForecast, throttle_percent, "throttle that it counts on, percent"),
+  STRING (QmigForecast, basis, "where its numbers come from: measured, history, assumed"),
+};
+TYPE (QmigForecast, qmig_forecast, "qmig.forecast/1");
+
+static const ApiField qmig_decision_fields[] = {
+  ENUM (QmigDecision, action, qmig_action_kind_names, "what is done"),
+  STRING (QmigDecision, rule, "stable name of the rule"),
+  STRING (QmigDecision, text, "one sentence with its numbers"),
+  ENUM (QmigDecision, verdict, qmig_verdict_names, "whether it will finish"),
+  INT (QmigDecision, elapsed_ms, "milliseconds since the start of the migration"),
+  INT (QmigDecision, pass, "pass over memory"),
+  INT (QmigDecision, left_bytes, "bytes left right after the last look for newly written pages"),
+  INT (QmigDecision, need_ms, "milliseconds a stop would have taken then"),
+  INT (QmigDecision, budget_ms, "budget of the downtime, milliseconds"),
+  INT (QmigDecision, overhead_ms, "milliseconds of the budget that do not go into copying"),
+  INT (QmigDecision, send_bytes_per_s, "estimate of the send rate, bytes per second"),
+  INT (QmigDecision, dirty_bytes_per_s, "estimate of how fast the guest writes to pages, bytes per second"),
+  INT (QmigDecision, working_set_bytes, "estimate of what is written again and again, bytes"),
+  INT (QmigDecision, deadline_left_ms, "milliseconds to the deadline"),
+  INT (QmigDecision, downtime_limit_ms, "new downtime-limit of QEMU, milliseconds"),
+  INT (QmigDecision, bandwidth_limit_bytes_per_s, "new max-bandwidth of QEMU, bytes per second; 0 is unlimited"),
+  INT (QmigDecision, switchover_bandwidth_bytes_per_s, "new avail-switchover-bandwidth of QEMU, bytes per second"),
+  INT (QmigDecision, throttle_percent, "new throttle, percent"),
+};
+TYPE (QmigDecision, qmig_decision, "qmig.decision/1");
 
 static const ApiField qmig_expect_fields[] = {
   INT (QmigExpect, downtime_ms, "upper bound of QEMU's downtime, milliseconds"),
@@ -190,6 +256,10 @@ static const ApiField qmig_migrate_request_fields[] = {
   OBJECT (QmigMigrateRequest, knobs, QmigKnobs, qmig_knobs, "limits that may also be turned later"),
   OBJECT (QmigMigrateRequest, expect, QmigExpect, qmig_expect, "bounds that decide between exit codes 0 and 8"),
   BOOL (QmigMigrateRequest, hold, "stay at the switch-over gate until released"),
+  STRING (QmigMigrateRequest, policy, "name of the policy; null: default"),
+  STRV (QmigMigrateRequest, allow, "postcopy, pause: consent on top of the policy's"),
+  INT (QmigMigrateRequest, multifd_channels, "parallel channels; 0: one stream; null: as fits link and guest"),
+  STRING (QmigMigrateRequest, compression, "none, zstd, zlib (both with multifd), xbzrle"),
   STRING (QmigMigrateRequest, reason, "why, for the history"),
   STRING (QmigMigrateRequest, who, "who asks; filled in by the agent, whatever a caller says"),
   STRING (QmigMigrateRequest, idempotency_key, "a repeated request with this key does not start a second migration"),
@@ -221,6 +291,8 @@ static const ApiField qmig_plan_fields[] = {
   STRV (QmigPlan, capabilities_off, "of these the ones to switch off again on the way back"),
   INT (QmigPlan, restore_downtime_ms, "the source's own limit, for the way back"),
   INT (QmigPlan, restore_bandwidth_bytes_per_s, "the source's own limit, for the way back"),
+  OBJECT (QmigPlan, policy, QmigPolicy, qmig_policy, "the policy with the request's bounds in it"),
+  OBJECT (QmigPlan, forecast, QmigForecast, qmig_forecast, "what is to be expected"),
 };
 TYPE (QmigPlan, qmig_plan, "qmig.plan/1");
 
@@ -304,6 +376,9 @@ static const ApiField qmig_sample_fields[] = {
   INT (QmigSample, downtime_limit_ms, "QEMU's downtime-limit, milliseconds"),
   INT (QmigSample, bandwidth_limit_bytes_per_s, "QEMU's max-bandwidth, bytes per second; 0 is unlimited"),
   INT (QmigSample, throttle_percent, "how much the guest's CPUs are held back, percent"),
+  INT (QmigSample, normal_bytes, "bytes of pages sent as data"),
+  INT (QmigSample, zero_bytes, "bytes of pages of which only was said that they are zero"),
+  OBJECT (QmigSample, forecast, QmigForecast, qmig_forecast, "what is to be expected from here"),
 };
 TYPE (QmigSample, qmig_sample, "qmig.sample/1");
 
@@ -335,6 +410,9 @@ static const ApiField qmig_result_fields[] = {
   STRING (QmigResult, source_name, "host name of the source"),
   STRING (QmigResult, destination_name, "host name of the destination"),
   INT (QmigResult, destination_pid, "process id of the destination's QEMU"),
+  INT (QmigResult, throttle_percent, "the most the guest's CPUs were held back, percent"),
+  BOOL (QmigResult, postcopy, "it ended in post-copy"),
+  OBJECT (QmigResult, forecast, QmigForecast, qmig_forecast, "what was expected before the start"),
 };
 TYPE (QmigResult, qmig_result, "qmig.result/1");
 
@@ -359,6 +437,8 @@ static const ApiField qmig_migration_info_fields[] = {
   INT (QmigMigrationInfo, destination_pid, "process id of the destination's QEMU"),
   INT (QmigMigrationInfo, last_seq, "seq of its last event"),
   OBJECT (QmigMigrationInfo, knobs, QmigKnobs, qmig_knobs, "limits in force"),
+  OBJECT (QmigMigrationInfo, policy, QmigPolicy, qmig_policy, "the policy with its bounds"),
+  BOOL (QmigMigrationInfo, postcopy, "it is in post-copy: there is no way back"),
   OBJECT (QmigMigrationInfo, sample, QmigSample, qmig_sample, "the last sample"),
   OBJECT (QmigMigrationInfo, result, QmigResult, qmig_result, "the result, when it has ended"),
 };
@@ -370,7 +450,7 @@ static const ApiField qmig_event_fields[] = {
   INT (QmigEvent, mono_us, "monotonic clock of the reporting host, microseconds"),
   STRING (QmigEvent, host, "name of the reporting host"),
   STRING (QmigEvent, migration, "id of the migration"),
-  REQUIRED_STRING (QmigEvent, type, "stage, sample, round, knob, check, qmp, link, log, result, heartbeat"),
+  REQUIRED_STRING (QmigEvent, type, "stage, sample, round, decision, knob, check, qmp, link, log, result, heartbeat"),
   JSON (QmigEvent, data, "an object whose members depend on type"),
 };
 TYPE (QmigEvent, qmig_event, "qmig.event/1");
@@ -431,6 +511,9 @@ const ApiType *const qmig_api_types[] = {
   &qmig_vm_request_type,
   &qmig_qmp_request_type,
   &qmig_knobs_type,
+  &qmig_policy_type,
+  &qmig_forecast_type,
+  &qmig_decision_type,
   &qmig_expect_type,
   &qmig_migrate_request_type,
   &qmig_check_type,

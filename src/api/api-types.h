@@ -156,14 +156,103 @@ typedef struct
 } QmigQmpRequest;
 API_DECLARE_VALUE (QmigQmpRequest, qmig_qmp_request)
 
-/* What may be turned before and while a migration runs: part of the request, body of PATCH …/knobs. */
+/* The user's bounds, hard ones: part of the request, body of PATCH …/knobs.  Within them the engine turns QEMU's own. */
 typedef struct
 {
-  gint64 downtime_ms;             /* QEMU's downtime-limit */
-  gint64 bandwidth_bytes_per_s;   /* QEMU's max-bandwidth; 0 is unlimited */
+  gint64 downtime_ms;             /* budget: how long the guest may stand still, all in all */
+  gint64 bandwidth_bytes_per_s;   /* 0 is unlimited */
   gint64 deadline_ms;             /* from the start of the migration; then it is cancelled */
+  gint64 throttle_max_percent;    /* how far the guest's CPUs may be held back; 0: not at all */
+  gint64 postcopy_bandwidth_bytes_per_s; /* of what is sent unasked in post-copy; 0 is unlimited */
+  gint64 xbzrle_cache_bytes;      /* power of two */
 } QmigKnobs;
 API_DECLARE_VALUE (QmigKnobs, qmig_knobs)
+
+/* Which means a migration may use, and how far: a file of data/policies or a [policy NAME] of the config file, with the
+ * bounds of the request put over it. */
+typedef struct
+{
+  char *name;
+  char *about;
+  gint64 downtime_ms;                /* the budget */
+  gint64 deadline_ms;                /* unset: none */
+  gint64 bandwidth_bytes_per_s;      /* the bound; 0 is unlimited */
+  gint64 start_bandwidth_bytes_per_s; /* to begin with; raised up to the bound where that helps; unset: the bound */
+  gint64 throttle_max_percent;       /* 0: never throttle */
+  gboolean allow_postcopy;
+  gboolean allow_pause;              /* stop the guest for the rest of the copy, beyond the budget, rather than fail */
+  gint64 patience_ms;                /* how long to go on without hope before it is given up early */
+} QmigPolicy;
+API_DECLARE_VALUE (QmigPolicy, qmig_policy)
+
+/* What the engine thinks of a migration. */
+typedef enum
+{
+  QMIG_VERDICT_NOT_ENOUGH_DATA, /* "not-enough-data": the first pass is not over */
+  QMIG_VERDICT_CONVERGING,      /* "converging": each pass leaves less; it will fit */
+  QMIG_VERDICT_STUCK,           /* "stuck": what each pass leaves no longer shrinks: the working set */
+  QMIG_VERDICT_DIVERGING,       /* "diverging": each pass leaves more */
+  QMIG_VERDICT_FINISHING,       /* "finishing": what is left fits the budget */
+  QMIG_VERDICT_STALLED,         /* "stalled": nothing is sent */
+} QmigVerdict;
+extern const char *const qmig_verdict_names[];
+
+/* An estimate with its range, made by qmig, never by QEMU: before the start (part of a plan) and with each sample. */
+typedef struct
+{
+  int verdict;                /* QmigVerdict */
+  char *text;                 /* one sentence with its numbers */
+  char **ways_out;            /* what would make it finish, with numbers (nullable) */
+  gint64 send_bytes_per_s;    /* robust: without the cap's, the zero pages' and the short passes' distortions */
+  gint64 dirty_bytes_per_s;
+  gint64 working_set_bytes;   /* what is written again and again */
+  gint64 passes_left;
+  gint64 eta_ms;              /* from now to the end; before the start: in all */
+  gint64 eta_low_ms;
+  gint64 eta_high_ms;
+  gint64 downtime_ms;
+  gint64 downtime_low_ms;
+  gint64 downtime_high_ms;
+  gint64 throttle_percent;    /* that it counts on */
+  char *basis;                /* where the numbers come from: "measured", "history", "assumed" (nullable) */
+} QmigForecast;
+API_DECLARE_VALUE (QmigForecast, qmig_forecast)
+
+typedef enum
+{
+  QMIG_ACTION_WAIT,     /* "wait": nothing is changed, and why */
+  QMIG_ACTION_SET,      /* "set": QEMU gets the values below */
+  QMIG_ACTION_POSTCOPY, /* "postcopy" */
+  QMIG_ACTION_PAUSE,    /* "pause": stop the guest for the rest of the copy */
+  QMIG_ACTION_ABORT,    /* "abort": give up early */
+} QmigActionKind;
+extern const char *const qmig_action_kind_names[];
+
+/* One decision of the engine: data of a `decision` event. */
+typedef struct
+{
+  int action;                     /* QmigActionKind */
+  char *rule;                     /* stable name: "start", "limit", "bandwidth", "throttle", "ease", "postcopy", … */
+  char *text;                     /* one sentence with its numbers */
+  int verdict;
+  /* What it looked at. */
+  gint64 elapsed_ms;
+  gint64 pass;
+  gint64 left_bytes;              /* right after the last look for newly written pages */
+  gint64 need_ms;
+  gint64 budget_ms;
+  gint64 overhead_ms;             /* of the budget, what is not the copying of the last RAM */
+  gint64 send_bytes_per_s;
+  gint64 dirty_bytes_per_s;
+  gint64 working_set_bytes;
+  gint64 deadline_left_ms;
+  /* What QEMU gets; unset: stays as it is. */
+  gint64 downtime_limit_ms;
+  gint64 bandwidth_limit_bytes_per_s;
+  gint64 switchover_bandwidth_bytes_per_s; /* avail-switchover-bandwidth, where QEMU has it */
+  gint64 throttle_percent;
+} QmigDecision;
+API_DECLARE_VALUE (QmigDecision, qmig_decision)
 
 /* Upper bounds that decide between exit codes 0 and 8. */
 typedef struct
@@ -190,6 +279,10 @@ typedef struct
   QmigKnobs *knobs;   /* (nullable) */
   QmigExpect *expect; /* (nullable) */
   gboolean hold;      /* stay at the switch-over gate until released */
+  char *policy;       /* name; NULL: "default" */
+  char **allow;       /* "postcopy", "pause" (nullable): consent on top of the policy's */
+  gint64 multifd_channels; /* 0: one stream; unset: as fits link and guest */
+  char *compression;  /* "none", "zstd", "zlib" (both with multifd), "xbzrle"; NULL: none */
   char *reason;
   char *who;          /* the agent's own word, whatever the caller says */
   char *idempotency_key;
@@ -244,6 +337,8 @@ typedef struct
   char **capabilities_off; /* … and of these the ones to switch off again on the way back */
   gint64 restore_downtime_ms;           /* the source's own limits, for the way back */
   gint64 restore_bandwidth_bytes_per_s;
+  QmigPolicy *policy;      /* as it holds for this migration: the request's bounds are in it */
+  QmigForecast *forecast;  /* (nullable) */
 } QmigPlan;
 API_DECLARE_VALUE (QmigPlan, qmig_plan)
 
@@ -345,9 +440,12 @@ typedef struct
   gint64 dirty_bytes_per_s;
   gint64 send_bytes_per_s;      /* measured by qmig over the last samples */
   gint64 need_ms;               /* remaining after the last sync over the send rate: what a stop now would take */
-  gint64 downtime_limit_ms;
+  gint64 downtime_limit_ms;     /* of QEMU, as it is in force */
   gint64 bandwidth_limit_bytes_per_s;
   gint64 throttle_percent;
+  gint64 normal_bytes;          /* sent as data */
+  gint64 zero_bytes;            /* sent as the word that they are zero */
+  QmigForecast *forecast;       /* (nullable) */
 } QmigSample;
 API_DECLARE_VALUE (QmigSample, qmig_sample)
 
@@ -381,6 +479,9 @@ typedef struct
   char *source_name;        /* hosts */
   char *destination_name;
   gint64 destination_pid;
+  gint64 throttle_percent;      /* the most the guest's CPUs were held back */
+  gboolean postcopy;            /* it ended in post-copy */
+  QmigForecast *forecast;       /* of before the start, to be held against what happened (nullable) */
 } QmigResult;
 API_DECLARE_VALUE (QmigResult, qmig_result)
 
@@ -407,12 +508,14 @@ typedef struct
   gint64 destination_pid;
   gint64 last_seq;         /* of its events */
   QmigKnobs *knobs;
+  QmigPolicy *policy;      /* (nullable) before stage 0 is over */
+  gboolean postcopy;       /* in post-copy: there is no way back */
   QmigSample *sample;      /* the last one (nullable) */
   QmigResult *result;      /* when ended (nullable) */
 } QmigMigrationInfo;
 API_DECLARE_VALUE (QmigMigrationInfo, qmig_migration_info)
 
-/* One line of an event stream. Types: stage, sample, round, knob, check, qmp, link, log, result; heartbeat has no seq. */
+/* One line of an event stream. Types: stage, sample, round, decision, knob, check, qmp, link, log, result; heartbeat has no seq. */
 typedef struct
 {
   gint64 seq;
