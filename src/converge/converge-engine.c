@@ -552,10 +552,10 @@ converge_engine_look (ConvergeEngine *self, const QmigSample *sample, QmigForeca
   QmigDecision *decision = NULL;
 
   converge_estimate_take (&self->seen, sample);
-  if (self->seen.n_passes > 0)
+  if (self->seen.n_passes > 0 && self->seen.send > 0)
     outlook = outlook_with (self, MAX (self->throttle, (gint64) (self->seen.throttle * 100)), self->seen.dirty);
   *forecast = make_forecast (self, &outlook);
-  if (self->seen.n_passes == 0 || self->at_last_resort || (*forecast)->verdict == QMIG_VERDICT_STALLED)
+  if (self->seen.n_passes == 0 || self->seen.send <= 0 || self->at_last_resort || (*forecast)->verdict == QMIG_VERDICT_STALLED)
     return NULL;
 
   (void) is_hopeless (self, &outlook);
