@@ -515,3 +515,19 @@ converge_sim_run (const ConvergeSimWorkload *workload, const ConvergeSimPolicy *
   g_rand_free (sim.rand);
   return sim.result;
 }
+
+static gint64
+set_fixed (gpointer data, ConvergeSimKnobs *knobs)
+{
+  *knobs = *(const ConvergeSimKnobs *) data;
+  return 0;
+}
+
+ConvergeSimResult
+converge_sim_run_fixed (const ConvergeSimWorkload *workload, const ConvergeSimKnobs *knobs, gint64 limit_ms)
+{
+  static const ConvergeSimPolicy fixed = { .name = "fixed", .start = set_fixed };
+  ConvergeSimKnobs copy = *knobs;
+
+  return converge_sim_run (workload, &fixed, &copy, limit_ms);
+}
