@@ -130,6 +130,8 @@ course_with (const ConvergeEngine *self, gint64 throttle, double dirty)
     .in_pass_ms = pass != NULL ? seen->now_ms - pass->begun_ms : seen->now_ms,
     .send = send_rate (self),
     .dirty = dirty,
+    .hot_bytes = seen->hot_bytes,
+    .hot = seen->saturated ? UNSEEN_FACTOR * seen->hot : seen->hot,
     .working_set_bytes = seen->working_set_bytes,
     .throttle = seen->throttle,
     .next_throttle = throttle / 100.0,
