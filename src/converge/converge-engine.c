@@ -22,6 +22,8 @@
 #define UNSEEN_FACTOR 2          /* a rate that filled the working set may be higher by that */
 #define EVIDENCE_PASSES 3        /* before a last resort */
 #define STALLED_MS 5000
+#define LOOKS_MS_PER_GIB 1       /* both of them */
+#define GIB (1024 * 1024 * 1024)
 #define AFTER_MS 60              /* from RESUME to the end of the migration */
 
 struct _ConvergeEngine
@@ -41,6 +43,12 @@ struct _ConvergeEngine
   gboolean waits;           /* and says so */
   gboolean at_last_resort;
 };
+
+gint64
+converge_assumed_overhead_ms (gint64 memory_bytes)
+{
+  return CONVERGE_OVERHEAD_MS + LOOKS_MS_PER_GIB * MAX (memory_bytes, 0) / GIB;
+}
 
 ConvergeEngine *
 converge_engine_new (const QmigPolicy *policy, const ConvergeMeans *means)

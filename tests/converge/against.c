@@ -130,7 +130,7 @@ decide_again (const ConvergeSimWorkload *workload, const Recording *recording)
   g_autoptr(QmigPolicy) policy = qmig_policy_new ();
   const QmigDecision *first = recording->decision;
   ConvergeMeans means = {
-    .overhead_ms = first->overhead_ms != QMIG_UNSET ? first->overhead_ms : CONVERGE_OVERHEAD_MS,
+    .overhead_ms = first->overhead_ms != QMIG_UNSET ? first->overhead_ms : converge_assumed_overhead_ms (workload->ram_bytes),
     .send_bytes_per_s = QMIG_UNSET,
     .dirty_bytes_per_s = QMIG_UNSET,
     .working_set_bytes = QMIG_UNSET,

@@ -167,7 +167,7 @@ grid_run_engine (const GridCell *cell, GridMeans means, ConvergeSimSeen seen, gp
 {
   g_autoptr(QmigPolicy) policy = qmig_policy_new ();
   ConvergeMeans known = {
-    .overhead_ms = CONVERGE_OVERHEAD_MS,
+    .overhead_ms = converge_assumed_overhead_ms (cell->workload.ram_bytes),
     .send_bytes_per_s = QMIG_UNSET,
     .dirty_bytes_per_s = QMIG_UNSET,
     .working_set_bytes = QMIG_UNSET,

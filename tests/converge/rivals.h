@@ -20,7 +20,7 @@ typedef struct
   const char *source; /* where it was read: project, file, version */
 } Rival;
 
-#define N_RIVALS 7
+#define N_RIVALS 8
 extern const Rival rivals[N_RIVALS];
 
 /* Moves @workload by the rule of rivals[@which], for at most @limit_ms. */
