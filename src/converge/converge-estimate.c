@@ -111,6 +111,15 @@ rate_by_pass (const ConvergeEstimate *self, const ConvergePass *pass)
   return MAX (pass->left_bytes - self->threshold_bytes, 0) * 1000 / MAX (pass->taken_ms, LEAST_PASS_MS);
 }
 
+/* All of the data written again within the first pass, or the working set within each of the last ones: how fast, nobody saw. */
+static gboolean
+is_saturated (const ConvergeEstimate *self, const QmigSample *sample, const ConvergePass *last, const ConvergePass *before)
+{
+  if (before == NULL)
+    return last->left_bytes >= SATURATED * known (sample->normal_bytes);
+  return last->left_bytes >= SATURATED * self->working_set_bytes && before->left_bytes >= SATURATED * last->left_bytes;
+}
+
 /* A pass too short for QEMU to count what was written in it, that leaves much more than a rest of the one before. */
 static void
 measure_hot (ConvergeEstimate *self, const ConvergePass *last)
@@ -140,8 +149,7 @@ measure_dirty (ConvergeEstimate *self, const QmigSample *sample)
   else
     self->working_set_bytes -= FORGET * (self->working_set_bytes - last->left_bytes);
 
-  self->saturated = last->left_bytes >= SATURATED * self->working_set_bytes &&
-                    (before == NULL || before->left_bytes >= SATURATED * last->left_bytes);
+  self->saturated = is_saturated (self, sample, last, before);
   self->dirty = rate / MAX (1 - last->throttle, 0.01);
   measure_hot (self, last);
 }
