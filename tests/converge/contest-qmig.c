@@ -99,6 +99,8 @@ take_result (Contest *contest, const RigRun *run, const QmigResult *result)
 {
   ContestFigures *f = &contest->figures;
 
+  if (result->outcome == QMIG_OUTCOME_REFUSED)
+    g_error ("qmig does not begin here: %s", result->error);
   f->finished = result->outcome == QMIG_OUTCOME_COMPLETED;
   f->postcopy = result->postcopy;
   f->passes = count (result->passes);

@@ -266,6 +266,17 @@ take_counts (Rival *rival, QmpWait *wait)
   rival->contest->stop_us = contest_monotonic_us (rival->stop_us);
 }
 
+static char *
+why_not (Rival *rival, QmpWait *wait)
+{
+  g_autoptr(QmpMigrationInfo) info = NULL;
+
+  if (rival->cancelled)
+    return g_strdup_printf ("cancelled after %" G_GINT64_FORMAT " s", rival->contest->limit_ms / 1000);
+  info = qmp_query_migrate (rival->source, wait, NULL);
+  return g_strdup_printf ("failed: %s", info != NULL && info->error_desc != NULL ? info->error_desc : "QEMU does not say why");
+}
+
 static void
 end_source (Rival *rival, QmpWait *wait)
 {
@@ -295,7 +306,7 @@ move (Contest *contest, const Rule *rule)
     }
   else
     {
-      contest->note = g_strdup_printf ("%s after %" G_GINT64_FORMAT " s", qmp_migration_status_to_string (rival.status), contest->limit_ms / 1000);
+      contest->note = why_not (&rival, wait);
       kill (rival.pid, SIGKILL);
     }
   g_signal_handlers_disconnect_by_data (rival.source, &rival);

@@ -131,9 +131,9 @@ contest_records_add (GArray *records, const char *path, const ContestRecord *rec
 
 /* -- the table ------------------------------------------------------------------------- */
 
-/* (element-type ContestFigures).  @mover: (nullable): NULL for all */
+/* (element-type ContestFigures) */
 static GArray *
-figures_of (const GArray *records, const ContestWorkload *workload, const ContestMover *mover)
+figures_of (const GArray *records, const ContestWorkload *workload, const ContestMover *mover /* (nullable): all */)
 {
   GArray *figures = g_array_new (FALSE, FALSE, sizeof (ContestFigures));
 
@@ -145,6 +145,20 @@ figures_of (const GArray *records, const ContestWorkload *workload, const Contes
         g_array_append_val (figures, record->figures);
     }
   return figures;
+}
+
+/* What a run had sent when it was cancelled says little beside what others needed to finish. */
+static guint
+keep_finished (GArray *figures)
+{
+  guint finished = 0;
+
+  for (guint i = 0; i < figures->len; i++)
+    if (g_array_index (figures, ContestFigures, i).finished != 0)
+      g_array_index (figures, ContestFigures, finished++) = g_array_index (figures, ContestFigures, i);
+  if (finished > 0)
+    g_array_set_size (figures, finished);
+  return finished;
 }
 
 static double
@@ -166,13 +180,11 @@ static void
 print_mover (const GArray *records, const ContestWorkload *workload, const ContestMover *mover)
 {
   g_autoptr(GArray) figures = figures_of (records, workload, mover);
-  guint finished = 0;
+  guint runs = figures->len;
 
-  if (figures->len == 0)
+  if (runs == 0)
     return;
-  for (guint i = 0; i < figures->len; i++)
-    finished += g_array_index (figures, ContestFigures, i).finished != 0;
-  g_print ("  %-14s %4u/%-3u", mover->name, finished, figures->len);
+  g_print ("  %-14s %4u/%-3u", mover->name, keep_finished (figures), runs);
   for (gsize i = 0; i < N_COLUMNS; i++)
     if (columns[i].width > 0)
       print_number (&columns[i], median (figures, columns[i].offset));
