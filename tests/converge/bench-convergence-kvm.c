@@ -6,7 +6,7 @@
  * root.  Where KVM does not serve, the guests run under the TCG of `./setup qemus`, and the heading says so.
  */
 
-#include "contest-table.h"
+#include "contest-sim.h"
 
 #include <glib/gstdio.h>
 #include <stdlib.h>
@@ -103,6 +103,7 @@ print_all (const GArray *records)
     contest_print_workload (records, &contest_workloads[i]);
   for (gsize i = 0; i < contest_n_movers; i++)
     contest_print_kept (records, &contest_movers[i]);
+  contest_print_simulated (records, limit_s * 1000);
 }
 
 /* The rig speaks as tests do. */

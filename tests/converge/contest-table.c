@@ -176,18 +176,32 @@ print_number (const Column *column, double value)
     g_print (" %*.*f", column->width, column->digits, value);
 }
 
-static void
-print_mover (const GArray *records, const ContestWorkload *workload, const ContestMover *mover)
+guint
+contest_medians (const GArray *records, const ContestWorkload *workload, const char *mover, ContestFigures *medians, guint *finished)
 {
-  g_autoptr(GArray) figures = figures_of (records, workload, mover);
+  g_autoptr(GArray) figures = figures_of (records, workload, find_mover (mover));
   guint runs = figures->len;
 
   if (runs == 0)
+    return 0;
+  *finished = keep_finished (figures);
+  for (gsize i = 0; i < N_COLUMNS; i++)
+    G_STRUCT_MEMBER (double, medians, columns[i].offset) = median (figures, columns[i].offset);
+  return runs;
+}
+
+static void
+print_mover (const GArray *records, const ContestWorkload *workload, const ContestMover *mover)
+{
+  ContestFigures medians;
+  guint finished, runs = contest_medians (records, workload, mover->name, &medians, &finished);
+
+  if (runs == 0)
     return;
-  g_print ("  %-14s %4u/%-3u", mover->name, keep_finished (figures), runs);
+  g_print ("  %-14s %4u/%-3u", mover->name, finished, runs);
   for (gsize i = 0; i < N_COLUMNS; i++)
     if (columns[i].width > 0)
-      print_number (&columns[i], median (figures, columns[i].offset));
+      print_number (&columns[i], G_STRUCT_MEMBER (double, &medians, columns[i].offset));
   g_print ("\n");
 }
 

@@ -23,6 +23,14 @@ void contest_records_add (GArray *records, const char *path, const ContestRecord
 /* The medians of each mover that ran this workload; nothing if none did. */
 void contest_print_workload (const GArray *records, const ContestWorkload *workload);
 
+/*
+ * The medians of one mover's runs of one workload: of the finished ones if there are any.
+ *
+ * @finished: (out): how many of them
+ * Returns: how many ran; with 0 nothing is set
+ */
+guint contest_medians (const GArray *records, const ContestWorkload *workload, const char *mover, ContestFigures *medians, guint *finished);
+
 /* How many of the mover's finished runs, without post-copy, kept the guest's own silence within the budget. */
 void contest_print_kept (const GArray *records, const ContestMover *mover);
 
