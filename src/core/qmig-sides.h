@@ -28,6 +28,8 @@ gboolean qmig_news_wait (QmigNews *news, QmpWait *wait, gint64 tick_ms, GError *
 /* As last heard, without asking. */
 gboolean qmig_sides_destination_is_gone (QmigMigration *self);
 gboolean qmig_sides_destination_is_loaded (QmigMigration *self);
+/* Loaded, or in post-copy, where it counts only together with a source that is in post-copy as well. */
+gboolean qmig_sides_destination_has_landed (QmigMigration *self);
 /* Proven by pidfd, or gone when the migration was taken up. */
 gboolean qmig_sides_source_is_gone (QmigMigration *self);
 
