@@ -65,7 +65,8 @@ qmig_step_commit (QmigMigration *self, QmpWait *wait, GError **error)
   while (TRUE)
     {
       g_autoptr(GError) cause = NULL;
-      g_autoptr(QmigIncoming) incoming = start_destination (self, wait, &cause);
+      g_autoptr(QmpWait) once = qmp_wait_new_within (wait, "the commit", patient != NULL ? qmig_limits.reply_ms : qmp_wait_left_ms (wait));
+      g_autoptr(QmigIncoming) incoming = start_destination (self, once, &cause);
 
       if (incoming != NULL)
         {

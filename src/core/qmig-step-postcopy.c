@@ -58,6 +58,7 @@ typedef struct
 static gboolean
 fail_lost (QmigMigration *self, const char *side, GError **error)
 {
+  qmig_migration_set_postcopy (self, TRUE);
   g_set_error (error, QMIG_ERROR, QMIG_EXIT_ATTENTION,
                "the %s QEMU of '%s' died in post-copy, and with it the part of the memory that it alone had: the VM is lost", side, self->entry->vm);
   return FALSE;
@@ -285,6 +286,8 @@ qmig_step_pages (QmigMigration *self, QmpWait *wait, GError **error)
   gboolean whole = FALSE;
   gboolean ok = TRUE;
 
+  if (qmig_steps_is_in_postcopy (self))
+    qmig_migration_set_postcopy (self, TRUE); /* taken up by recovery */
   while (ok && !whole)
     {
       QmigNews news = qmig_news_begin (self);

@@ -158,15 +158,12 @@ static gboolean
 give_up_wishes (QmigMigration *self, const QmigIncoming *incoming, GError **error)
 {
   QmigPlan *plan = self->entry->plan;
-  g_autofree char *why = NULL;
-  g_autofree char **on = plan->capabilities_on;
-  g_autofree char **off = plan->capabilities_off;
+  g_autofree char *why = g_strdup_printf ("'%s' cannot: %s", qmig_host_get_name (self->host), incoming->unfulfilled);
+  g_auto(GStrv) on = plan->capabilities_on;
+  g_auto(GStrv) off = plan->capabilities_off;
 
-  why = g_strdup_printf ("'%s' cannot: %s", qmig_host_get_name (self->host), incoming->unfulfilled);
   plan->capabilities_on = without (on, plan->incoming_wishes);
   plan->capabilities_off = without (off, plan->incoming_wishes);
-  g_strfreev (g_steal_pointer (&on));
-  g_strfreev (g_steal_pointer (&off));
   qmig_migration_log (self, "the move goes on without post-copy, which was allowed: %s", why);
   qmig_migration_set_no_postcopy (self, why);
   return qmig_migration_publish_bounds (self, error);

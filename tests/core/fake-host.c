@@ -144,6 +144,7 @@ usual_run_state (QmigIncomingPhase phase)
     case QMIG_INCOMING_READY:
     case QMIG_INCOMING_LISTENING:
       return "inmigrate";
+    case QMIG_INCOMING_POSTCOPY:
     case QMIG_INCOMING_LOADED:
       return "paused";
     case QMIG_INCOMING_COMMITTED:
