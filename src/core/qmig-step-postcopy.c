@@ -221,8 +221,8 @@ follow_pages (QmigMigration *self, Link *link, QmpWait *wait, GError **error)
       return TRUE;
 
     case QMP_MIGRATION_STATUS_COMPLETED:
-      /* All was sent, and the destination said so to the source: what is missing is its host's word. */
-      return destination_status (self) == QMP_MIGRATION_STATUS_COMPLETED || note_broken (self, link, error);
+      /* All was sent, and the destination told the source that it has it: what is missing is its host's word. */
+      return !is_stalled (link) || note_broken (self, link, error);
 
     case QMP_MIGRATION_STATUS_FAILED:
     case QMP_MIGRATION_STATUS_CANCELLING:
