@@ -81,6 +81,30 @@ qmig_sides_destination_is_gone (QmigMigration *self)
   return incoming != NULL && incoming->phase == QMIG_INCOMING_GONE;
 }
 
+static gboolean
+is_in_phase (QmigMigration *self, QmigIncomingPhase phase)
+{
+  const QmigIncoming *incoming = qmig_host_peek (self->host, NULL);
+
+  return incoming != NULL && incoming->phase == (int) phase;
+}
+
+gboolean
+qmig_sides_destination_has_landed (QmigMigration *self)
+{
+  return is_in_phase (self, QMIG_INCOMING_POSTCOPY) || qmig_sides_destination_is_loaded (self);
+}
+
+gboolean
+qmig_steps_is_in_postcopy (QmigMigration *self)
+{
+  if (!self->entry->postcopy)
+    return FALSE;
+  if (qmig_sides_source_is_gone (self))
+    return self->result->postcopy || (self->host != NULL && is_in_phase (self, QMIG_INCOMING_POSTCOPY));
+  return qmp_migration_status_is_postcopy (self->source->status) && self->source->status != QMP_MIGRATION_STATUS_POSTCOPY_DEVICE;
+}
+
 gboolean
 qmig_sides_destination_is_loaded (QmigMigration *self)
 {
@@ -138,7 +162,7 @@ qmig_steps_destination_may_hold_vm (QmigMigration *self, QmpWait *wait)
   g_autoptr(QmpWait) once = qmp_wait_new_within (wait, "the destination's host", qmig_limits.abort_ms);
   g_autoptr(QmigIncoming) incoming = self->host != NULL ? qmig_host_query (self->host, self->id, once, NULL) : NULL;
 
-  return incoming == NULL || incoming->phase == QMIG_INCOMING_LOADED || incoming->phase == QMIG_INCOMING_COMMITTED;
+  return incoming == NULL || incoming->phase == QMIG_INCOMING_POSTCOPY || incoming->phase == QMIG_INCOMING_LOADED || incoming->phase == QMIG_INCOMING_COMMITTED;
 }
 
 gboolean
