@@ -398,6 +398,7 @@ static const ApiField qmig_result_fields[] = {
   INT (QmigResult, launch_ms, "milliseconds the start of the destination QEMU took"),
   INT (QmigResult, passes, "passes over memory"),
   INT (QmigResult, transferred_bytes, "bytes sent"),
+  INT (QmigResult, downtime_bytes, "of these, sent while the guest stood still; null with multifd, where QEMU does not tell"),
   DOUBLE (QmigResult, pre_migration_ms, "milliseconds in this stage"),
   DOUBLE (QmigResult, reservation_ms, "milliseconds in this stage"),
   DOUBLE (QmigResult, pre_copy_ms, "milliseconds in this stage"),

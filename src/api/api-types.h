@@ -467,6 +467,7 @@ typedef struct
   gint64 launch_ms;         /* start of the destination QEMU */
   gint64 passes;
   gint64 transferred_bytes;
+  gint64 downtime_bytes;    /* of these, sent while the guest stood still; unset with multifd, where QEMU does not tell */
   double pre_migration_ms;  /* milliseconds of each stage */
   double reservation_ms;
   double pre_copy_ms;

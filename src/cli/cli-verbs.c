@@ -65,8 +65,12 @@ static const CliOption vm_stop_options[] = {
   { "target-arg", 0, CLI_TEXTS, "ARG", "append to the destination's command line; may be repeated" },                        \
   { "new-name", 0, CLI_TEXT, "NAME", "name of the VM on the destination" }
 
+#define NO_MEASURE \
+  { "no-measure", 0, CLI_FLAG, NULL, "do not let QEMU count for a moment what the guest writes, nor try the link: the forecast then knows earlier moves alone" }
+
 static const CliOption check_options[] = {
   MOVE_OPTIONS,
+  NO_MEASURE,
   { NULL },
 };
 
@@ -75,6 +79,7 @@ static const CliOption migrate_options[] = {
   { "expect", 0, CLI_EXPECT, "BOUND,…", "exit 8 unless kept: downtime=300ms,blackout=400ms,total=2m,rounds=10" },
   { "hold", 0, CLI_FLAG, NULL, "stop at the switch-over gate until 'qmig switch --go'" },
   { "dry-run", 'n', CLI_FLAG, NULL, "only check, and print what would be done" },
+  NO_MEASURE,
   { "wait", 0, CLI_FLAG, NULL, "follow to the end; the default" },
   { "no-wait", 0, CLI_FLAG, NULL, "print the id and leave; the agent goes on" },
   { "on-interrupt", 0, CLI_CHOICE, "cancel|detach", "what the first Ctrl-C does (default: cancel)" },
@@ -209,10 +214,12 @@ const CliVerb cli_verbs[] = {
     "with exit status 7 and the migration goes on.\n"
     "The exit status says where the VM is: see 'qmig help exit-codes'.",
     migrate_options, cmd_migrate, &qmig_result_type, CLI_NEEDS_NOTHING },
-  { NULL, "check", "VM [DEST]", "say whether a VM can be moved, and what would be done",
+  { NULL, "check", "VM [DEST]", "say whether a VM can be moved, what would be done, and how long it will take",
     "qmig check web01 beta\n"
-    "qmig check web01 beta -o json | jq '.checks[]|select(.status!=\"ok\")'",
-    "Touches nothing. Exit status 3 where the migration would be refused.",
+    "qmig check web01 beta -o json | jq '.checks[]|select(.status!=\"ok\")'\n"
+    "qmig check web01 beta -o json | jq -r .forecast.text",
+    "Touches nothing; for one to three seconds QEMU counts what the guest writes. The forecast is from that, from earlier moves,\n"
+    "or from what has to be assumed, and says which. Exit status 3 where the migration would be refused.",
     check_options, cmd_check, &qmig_plan_type, CLI_NEEDS_NOTHING },
   { NULL, "watch", "[MIG]", "follow a migration that runs, or show again one that has ended",
     "qmig watch\n"

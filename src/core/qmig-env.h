@@ -12,6 +12,8 @@ typedef struct _QmigEnv QmigEnv;
 
 /* Opens the destination named @uri (or known by that name) for the calling thread.  (transfer full) */
 typedef QmigHost *(*QmigOpenHost) (const QmigEnv *env, const char *uri, GError **error);
+/* Bytes per second that the way to @uri surely does; QMIG_UNSET where that cannot be told.  Takes about half a second. */
+typedef gint64 (*QmigProbeLink) (const QmigEnv *env, const char *uri);
 
 struct _QmigEnv
 {
@@ -24,6 +26,7 @@ struct _QmigEnv
   gint64 migration_port_last;
   QmigOpenHost open_host;
   gpointer open_host_data;
+  QmigProbeLink probe_link; /* (nullable) */
 };
 
 /* Facts of this machine now.  (transfer full) */

@@ -148,6 +148,7 @@ fill_result (QmigMigration *self)
   result->source_name = g_strdup (self->entry->source_host);
   result->destination_name = g_strdup (plan != NULL ? plan->destination : self->entry->destination_uri);
   result->destination_pid = self->info->destination_pid;
+  result->forecast = plan != NULL && plan->forecast != NULL ? qmig_forecast_copy (plan->forecast) : NULL;
 
   if (result->vm_location == QMIG_LOCATION_DESTINATION)
     result->vm_host = g_strdup (result->destination_name);
