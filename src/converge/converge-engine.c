@@ -14,10 +14,11 @@
 #define HORIZON_MS (30 * 60000.0)
 #define SLOW_FACTOR 2            /* going on as it is may take so much longer than with all means … */
 #define SLOW_MS 5000             /* … and this */
-#define THROTTLED_FACTOR 1.15    /* the least throttle that takes no longer than the strongest one by this … */
-#define THROTTLED_MS 500         /* … and this */
+#define THROTTLED_FACTOR 1.1     /* the least throttle that takes no longer than the strongest one by this … */
+#define THROTTLED_MS 200         /* … and this */
 #define THROTTLE_STEP 5          /* percent; smaller changes are not worth a command */
 #define EASE_STEP 15             /* percent: what is given back must be worth it */
+#define EASE_WORTH_MS 3000       /* it takes QEMU two looks, a second apart, to ease it */
 #define UNSEEN_FACTOR 2          /* a rate that filled the working set may be higher by that */
 #define EVIDENCE_PASSES 3        /* before a last resort */
 #define STALLED_MS 5000
@@ -145,6 +146,7 @@ course_with (const ConvergeEngine *self, gint64 throttle, double dirty)
     .next_throttle = throttle / 100.0,
     .next_from = passes_to_throttle (self, seen->n_triggers),
     .room_ms = room_ms (self, MAX (throttle / 100.0, seen->throttle)),
+    .at_once = throttle > PARKED_PERCENT,
     .limit_ms = MIN (HORIZON_MS, MAX (deadline_left_ms (self), 0)),
   };
 }
@@ -284,7 +286,7 @@ limit_for (const ConvergeEngine *self, const ConvergeOutlook *outlook)
 {
   double room = room_ms (self, throttle_ahead (self));
 
-  return outlook->fits ? CLAMP (LIMIT_SLACK * outlook->need_ms, MIN (CONVERGE_LEAST_NEED_MS, room), room) : room;
+  return outlook->fits && self->throttle <= PARKED_PERCENT ? CLAMP (LIMIT_SLACK * outlook->need_ms, MIN (CONVERGE_LEAST_NEED_MS, room), room) : room;
 }
 
 static gboolean
@@ -299,7 +301,8 @@ is_new_limit (const ConvergeEngine *self, double limit_ms)
 
 typedef QmigDecision *(*Rule) (ConvergeEngine *self, const ConvergeOutlook *outlook, QmigVerdict verdict);
 
-/* The computed need, where it fits; else all there is room for, so that no local minimum is missed. */
+/* The computed need, where it fits; else all there is room for, so that no local minimum is missed.  A guest that is held back is
+ * not kept waiting for a lesser need either. */
 static QmigDecision *
 rule_limit (ConvergeEngine *self, const ConvergeOutlook *outlook, QmigVerdict verdict)
 {
@@ -321,6 +324,21 @@ is_too_slow (const ConvergeEngine *self, const ConvergeOutlook *outlook, const C
   return best->fits && (!outlook->fits || outlook->ms > SLOW_FACTOR * best->ms + SLOW_MS);
 }
 
+static gboolean
+may_raise_bandwidth (const ConvergeEngine *self)
+{
+  gint64 bound = self->policy->bandwidth_bytes_per_s;
+
+  return self->bandwidth > 0 && (bound <= 0 || self->bandwidth < bound);
+}
+
+/* Under the bandwidth as it is now. */
+static gboolean
+is_send_measured (const ConvergeEngine *self)
+{
+  return self->seen.send_high > 0;
+}
+
 static QmigDecision *
 rule_bandwidth (ConvergeEngine *self, const ConvergeOutlook *outlook, QmigVerdict verdict)
 {
@@ -328,7 +346,7 @@ rule_bandwidth (ConvergeEngine *self, const ConvergeOutlook *outlook, QmigVerdic
   double wanted = self->seen.dirty / CONVERGE_WORTHWHILE;
   QmigDecision *decision;
 
-  if (self->bandwidth == bound || self->bandwidth <= 0 || outlook->fits)
+  if (outlook->fits || !may_raise_bandwidth (self) || !is_send_measured (self))
     return NULL;
   decision = decision_new (self, QMIG_ACTION_SET, "bandwidth", verdict);
   wanted = MAX (wanted, 1.5 * self->bandwidth);
@@ -373,7 +391,7 @@ rule_throttle (ConvergeEngine *self, const ConvergeOutlook *outlook, QmigVerdict
   ConvergeOutlook best = outlook_with (self, strongest, dirty);
   gint64 needed;
 
-  if (strongest <= self->throttle || !is_too_slow (self, outlook, &best))
+  if (strongest <= self->throttle || may_raise_bandwidth (self) || !is_send_measured (self) || !is_too_slow (self, outlook, &best))
     return NULL;
   needed = throttle_needed (self, strongest, dirty, THROTTLED_FACTOR * best.ms + THROTTLED_MS);
   return needed >= self->throttle + THROTTLE_STEP ? tell_throttle (self, needed, "throttle", verdict) : NULL;
@@ -386,7 +404,7 @@ rule_ease (ConvergeEngine *self, const ConvergeOutlook *outlook, QmigVerdict ver
   ConvergeOutlook best;
   gint64 needed;
 
-  if (self->throttle <= PARKED_PERCENT || !outlook->fits || self->seen.n_triggers < self->throttle_told + 4 ||
+  if (self->throttle <= PARKED_PERCENT || !outlook->fits || outlook->ms < EASE_WORTH_MS || self->seen.n_triggers < self->throttle_told + 3 ||
       self->seen.throttle * 100 < self->throttle - 1)
     return NULL;
   best = outlook_with (self, self->throttle, dirty_at_worst (self));
@@ -399,7 +417,7 @@ static gboolean
 is_hopeless (ConvergeEngine *self, const ConvergeOutlook *outlook)
 {
   ConvergeOutlook best = outlook_with (self, MAX (strongest_throttle (self), self->throttle), self->seen.dirty);
-  gboolean hopeless = !outlook->fits && !best.fits && self->seen.n_passes >= EVIDENCE_PASSES;
+  gboolean hopeless = !outlook->fits && !best.fits && !may_raise_bandwidth (self) && self->seen.n_passes >= EVIDENCE_PASSES;
 
   if (!hopeless)
     {
