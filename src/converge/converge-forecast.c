@@ -320,18 +320,17 @@ fits_text (const char *how, const Outcome *best, const Outcome *worst)
 static char *
 stuck_text (const Forecasting *f, const char *how, const Outcome *middle)
 {
-  double first_written = written (&f->middle, middle->first_ms) * 1000 / middle->first_ms;
-  double ratio = MAX (first_written, middle->left_bytes * 1000 / MAX (middle->left_bytes * 1000 / f->middle.send, 1)) / f->middle.send;
   double stream = (f->middle.writes[0]->stream_bytes_per_s + f->middle.writes[1]->stream_bytes_per_s) / 2;
   const char *what = f->bound > 0 && f->bound <= f->facts->link_low_bytes_per_s ? "the bandwidth allowed" : "the link";
-  g_autofree char *left = converge_text_bytes (middle->left_bytes);
-  g_autofree char *rate = converge_text_rate (f->middle.send);
+  g_autofree char *left = converge_text_bytes ((gint64) middle->left_bytes);
+  g_autofree char *rate = converge_text_rate ((gint64) f->middle.send);
+  g_autofree char *need = converge_text_time (middle->downtime_ms);
+  g_autofree char *budget = converge_text_time (f->budget_ms);
 
   if (stream > f->middle.send)
-    return g_strdup_printf ("%s: dirties %.1fx %s (%s): %s are written again and again, which take %.0f ms of %.0f ms allowed", how,
-                            stream / f->middle.send, what, rate, left, middle->downtime_ms, f->budget_ms);
-  return g_strdup_printf ("%s: %s are written again and again, which take %.0f ms of %.0f ms allowed at %s (%.1fx %s)", how, left,
-                          middle->downtime_ms, f->budget_ms, rate, ratio, what);
+    return g_strdup_printf ("%s: dirties %.1fx %s (%s); each pass leaves up to %s, a stop of %s of %s allowed", how, stream / f->middle.send, what,
+                            rate, left, need, budget);
+  return g_strdup_printf ("%s: each pass leaves about %s, at %s a stop of %s of %s allowed", how, left, rate, need, budget);
 }
 
 /* -- putting it together -------------------------------------------------------------------- */
