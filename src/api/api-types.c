@@ -414,6 +414,8 @@ static const ApiField qmig_result_fields[] = {
   INT (QmigResult, throttle_percent, "the most the guest's CPUs were held back, percent"),
   BOOL (QmigResult, postcopy, "it ended in post-copy"),
   OBJECT (QmigResult, forecast, QmigForecast, qmig_forecast, "what was expected before the start"),
+  DOUBLE (QmigResult, total_error_percent, "how much longer it took than expected, percent"),
+  DOUBLE (QmigResult, blackout_error_percent, "how much longer the guest stood still than expected, percent"),
 };
 TYPE (QmigResult, qmig_result, "qmig.result/1");
 

@@ -483,6 +483,8 @@ typedef struct
   gint64 throttle_percent;      /* the most the guest's CPUs were held back */
   gboolean postcopy;            /* it ended in post-copy */
   QmigForecast *forecast;       /* of before the start, to be held against what happened (nullable) */
+  double total_error_percent;    /* how far the truth was from it: above 0 where it took longer */
+  double blackout_error_percent;
 } QmigResult;
 API_DECLARE_VALUE (QmigResult, qmig_result)
 
