@@ -15,6 +15,9 @@ typedef QmigHost *(*QmigOpenHost) (const QmigEnv *env, const char *uri, GError *
 /* Bytes per second that the way to @uri surely does; QMIG_UNSET where that cannot be told.  Takes about half a second. */
 typedef gint64 (*QmigProbeLink) (const QmigEnv *env, const char *uri);
 
+/* The policy of that name.  Any thread.  @error: QMIG_EXIT_NOT_FOUND with the near miss.  (transfer full) */
+typedef QmigPolicy *(*QmigFindPolicy) (const QmigEnv *env, const char *name, GError **error);
+
 struct _QmigEnv
 {
   char *host_name;
@@ -26,8 +29,12 @@ struct _QmigEnv
   gint64 migration_port_last;
   QmigOpenHost open_host;
   gpointer open_host_data;
+  QmigFindPolicy find_policy; /* NULL: there is the one that is built in */
   QmigProbeLink probe_link; /* (nullable) */
 };
+
+/* What @request asks for by name, with its bounds put over it.  @error: also QMIG_EXIT_USAGE for bounds that cannot be.  (transfer full) */
+QmigPolicy *qmig_env_policy_for (const QmigEnv *self, const QmigMigrateRequest *request, GError **error);
 
 /* Facts of this machine now.  (transfer full) */
 QmigHostInfo *qmig_env_host_info (const QmigEnv *self);

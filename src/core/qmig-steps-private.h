@@ -17,9 +17,13 @@ gboolean qmig_step_apply_knobs (QmigMigration *self, QmpWait *wait, GError **err
 gboolean qmig_step_tune (QmigMigration *self, QmpWait *wait, GError **error);
 gboolean qmig_undo_tune (QmigMigration *self, QmpWait *wait, GError **error);
 
-/* qmig-step-precopy.c: stage 2 */
+/* qmig-step-knobs.c: what is turned meanwhile */
 /* A refused knob is told and the migration goes on with what QEMU has. */
 gboolean qmig_step_take_knobs (QmigMigration *self, QmpWait *wait, GError **error);
+/* Tells of those that are in force by now. */
+gboolean qmig_step_confirm_knobs (QmigMigration *self, const QmigSample *sample, QmpWait *wait, GError **error);
+
+/* qmig-step-precopy.c: stage 2 */
 /* Somebody may pause the guest meanwhile: then it is to arrive paused. */
 gboolean qmig_step_mind_pause (QmigMigration *self, GError **error);
 /* The lease is kept alive by the way; a host that does not answer is heard of at the gate. */
