@@ -4,6 +4,7 @@
 #include "cli-output.h"
 #include "api-suggest.h"
 #include "cmd.h"
+#include "converge-replay.h"
 #include "demo-report.h"
 #include "pki-values.h"
 
@@ -146,6 +147,13 @@ static const CliOption history_options[] = {
   { NULL },
 };
 
+static const CliOption replay_options[] = {
+  { "policy", 0, CLI_TEXT, "NAME", "the policy to try; see 'qmig policy list' (default: that of then)" },
+  LIMIT_OPTIONS,
+  { "allow", 0, CLI_WORDS, "postcopy,pause", "consent to post-copy and to stopping the VM for longer than --downtime" },
+  { NULL },
+};
+
 static const CliOption events_options[] = {
   { "after", 0, CLI_COUNT, "SEQ", "only events after this one" },
   { NULL },
@@ -255,9 +263,17 @@ const CliVerb cli_verbs[] = {
     "Looks at both sides and goes on or back. Exit status 0 once it is settled, 5 while it is not. --assume is your word\n"
     "that the other side does not run; were it wrong, the VM would run twice, so it is asked about or needs --yes.",
     recover_options, cmd_recover, &qmig_result_type, CLI_NEEDS_AGENT },
-  { NULL, "history", "", "list migrations that have ended",
+  { NULL, "history", "", "list migrations that have ended, and how far the forecast was off",
     "qmig history --since 24h --result rolled-back", NULL,
     history_options, cmd_history, &qmig_migration_info_type, CLI_NEEDS_AGENT },
+  { NULL, "replay", "TRACE|MIG", "tell what another policy would have done with a migration of the past",
+    "qmig replay last --policy gentle\n"
+    "qmig migration samples last -o jsonl > move.trace; qmig replay move.trace --downtime 100ms\n"
+    "qmig replay last --bandwidth 1GiB/s -o json | jq '[.outcome,.total_ms,.blackout_ms]'",
+    "TRACE is a file of 'qmig migration samples MIG -o jsonl', or - for stdin; it needs no agent but for --policy. The recorded\n"
+    "samples are decided again. As soon as something else is decided than was then, the record says no more: from there on a\n"
+    "simulator goes on with the guest and the link that the record shows, and that is marked.",
+    replay_options, cmd_replay, &converge_replay_type, CLI_NEEDS_NOTHING },
   { NULL, "demo", "", "boot a small guest, move it between two hosts on this machine, and prove it",
     "qmig demo\n"
     "qmig demo --ram 1G --dirty 200MiB/s --keep",
@@ -306,7 +322,10 @@ const CliVerb cli_verbs[] = {
     "qmig migration events last -o jsonl", NULL,
     events_options, cmd_migration_events, &qmig_event_type, CLI_NEEDS_AGENT },
   { "migration", "samples", "MIG", "print the measurements of a migration",
-    "qmig migration samples last -o tsv", NULL,
+    "qmig migration samples last -o tsv\n"
+    "qmig migration samples last -o jsonl > move.trace; qmig replay move.trace --policy gentle",
+    "-o jsonl is a trace that stands for itself (qmig.trace/1): a line with the policy and what was known before the start, then\n"
+    "the samples, decisions and the result, each as in 'qmig migration events'.",
     events_options, cmd_migration_samples, &qmig_sample_type, CLI_NEEDS_AGENT },
   { "migration", "wait", "MIG", "wait for a stage or the end of a migration",
     "qmig migration wait \"$id\" --timeout 5m\n"

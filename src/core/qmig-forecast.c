@@ -2,7 +2,6 @@
 #include "qmig-forecast.h"
 
 #include "qmig-history.h"
-#include "qmig-plan.h"
 #include "qmp-commands.h"
 #include "qmp-schema.h"
 
@@ -159,20 +158,6 @@ bound_data (gint64 pid, ConvergeFacts *facts)
   facts->data_low_bytes = facts->data_high_bytes / 4;
 }
 
-/* Until a plan has its policy: QEMU's own limits.  (transfer full) */
-static QmigPolicy *
-policy_of (const QmigPlan *plan)
-{
-  QmigPolicy *policy;
-
-  if (plan->policy != NULL)
-    return qmig_policy_copy (plan->policy);
-  policy = qmig_policy_new ();
-  policy->downtime_ms = QMIG_DEFAULT_DOWNTIME_MS;
-  policy->bandwidth_bytes_per_s = QMIG_DEFAULT_BANDWIDTH;
-  return policy;
-}
-
 static gint64
 enough_bytes (const QmigPolicy *policy, const ConvergeFacts *facts)
 {
@@ -188,11 +173,10 @@ enough_bytes (const QmigPolicy *policy, const ConvergeFacts *facts)
 QmigForecast *
 qmig_forecast_from_history (QmigJournal *journal, const char *vm, const QmigPlan *plan)
 {
-  g_autoptr(QmigPolicy) policy = policy_of (plan);
   ConvergeFacts facts;
 
   known_facts (journal, vm, plan, &facts);
-  return converge_forecast (policy, &facts);
+  return converge_forecast (plan->policy, &facts);
 }
 
 QmigForecast *
@@ -203,7 +187,6 @@ qmig_forecast_measured (const QmigEnv  *env,
                         const char     *uri,
                         QmpWait        *wait)
 {
-  g_autoptr(QmigPolicy) policy = policy_of (plan);
   g_autoptr(GError) problem = NULL;
   ConvergeWindow windows[2];
   ConvergeFacts facts;
@@ -217,12 +200,12 @@ qmig_forecast_measured (const QmigEnv  *env,
   bound_data (source->pid, &facts);
 
   /* What the guest does now says more than what it did then. */
-  n = facts.running ? qmig_measure_writes (source, plan->memory_bytes, enough_bytes (policy, &facts), windows, wait, &problem) : 0;
+  n = facts.running ? qmig_measure_writes (source, plan->memory_bytes, enough_bytes (plan->policy, &facts), windows, wait, &problem) : 0;
   if (n > 0)
     {
       facts.writes_basis = CONVERGE_BASIS_MEASURED;
       converge_writes_bound (windows, n, plan->memory_bytes, &facts.writes_low, &facts.writes_high);
     }
   facts.problem = problem != NULL ? problem->message : NULL;
-  return converge_forecast (policy, &facts);
+  return converge_forecast (plan->policy, &facts);
 }

@@ -214,26 +214,6 @@ read_info (QmigJournal *self, JournalQuery *query, GError **error)
   return g_steal_pointer (&info);
 }
 
-/* Read for one migration only: a plan is large. */
-static gboolean
-fill_from_plan (QmigJournal *self, QmigMigrationInfo *info, GError **error)
-{
-  g_autoptr(JournalQuery) query = journal_query (self, "SELECT id, plan FROM migration WHERE id = ?1", error);
-  g_autoptr(QmigPlan) plan = NULL;
-  gboolean row;
-
-  if (query == NULL)
-    return FALSE;
-
-  journal_bind_text (query, 1, info->id);
-  if (!journal_next (self, query, &row, error) ||
-      (row && !journal_column_value (self, query, 1, &qmig_plan_type, API_OPTIONAL, (gpointer *) &plan, error)))
-    return FALSE;
-  if (plan != NULL && info->policy == NULL)
-    info->policy = g_steal_pointer (&plan->policy);
-  return TRUE;
-}
-
 QmigMigrationInfo *
 qmig_journal_info (QmigJournal *self, const char *id, GError **error)
 {
@@ -247,11 +227,7 @@ qmig_journal_info (QmigJournal *self, const char *id, GError **error)
   if (!journal_next (self, query, &row, error))
     return NULL;
   if (row)
-    {
-      g_autoptr(QmigMigrationInfo) info = read_info (self, query, error);
-
-      return info != NULL && fill_from_plan (self, info, error) ? g_steal_pointer (&info) : NULL;
-    }
+    return read_info (self, query, error);
 
   g_set_error (error, QMIG_ERROR, QMIG_EXIT_NOT_FOUND, "cannot find migration %s in the journal %s", id, self->path);
   return NULL;

@@ -3,7 +3,7 @@
 
 /* The last sample stands near the end of a migration's events: the walk back to it is short. */
 #define PAST_COLUMNS                                                                               \
-  "SELECT id, request, plan, result,"                                                              \
+  "SELECT id, json_extract (request, '$.hold'), json_extract (plan, '$.transport'), result,"       \
   " (SELECT value FROM event WHERE event.migration = migration.id AND type = 'sample'"             \
   "  ORDER BY seq DESC LIMIT 1) FROM migration "
 
@@ -23,17 +23,13 @@ static QmigPastMove *
 read_past (QmigJournal *self, JournalQuery *query)
 {
   g_autoptr(QmigPastMove) past = g_new0 (QmigPastMove, 1);
-  g_autoptr(QmigMigrateRequest) request = NULL;
-  g_autoptr(QmigPlan) plan = NULL;
   g_autoptr(QmigEvent) event = NULL;
 
-  if (!journal_column_value (self, query, 1, &qmig_migrate_request_type, API_REQUIRED, (gpointer *) &request, NULL) ||
-      !journal_column_value (self, query, 2, &qmig_plan_type, API_OPTIONAL, (gpointer *) &plan, NULL) ||
-      !journal_column_value (self, query, 3, &qmig_result_type, API_REQUIRED, (gpointer *) &past->result, NULL) ||
+  if (!journal_column_value (self, query, 3, &qmig_result_type, API_REQUIRED, (gpointer *) &past->result, NULL) ||
       !journal_column_value (self, query, 4, &qmig_event_type, API_OPTIONAL, (gpointer *) &event, NULL))
     return NULL;
-  past->held = request->hold;
-  past->transport = plan != NULL ? g_strdup (plan->transport) : NULL;
+  past->held = journal_column_int (query, 1) > 0;
+  past->transport = g_strdup (journal_column_text (query, 2));
   if (event != NULL && event->data != NULL && JSON_NODE_HOLDS_OBJECT (event->data))
     past->sample = qmig_sample_from_object (json_node_get_object (event->data), NULL);
   return g_steal_pointer (&past);
