@@ -17,6 +17,8 @@
 #define ZERO_LOW_BYTES_PER_S (700.0 * 1024 * 1024)
 #define ZERO_HIGH_BYTES_PER_S (8192.0 * 1024 * 1024)
 #define THROTTLE_MOST 99
+#define THROTTLED_FACTOR 1.15  /* the least throttle that takes no longer than the best by this … */
+#define THROTTLED_MS 500       /* … and this: as the engine chooses */
 
 /* Both curves of an idle guest, whose kernel is never quite still. */
 static const ConvergeWrites no_writes = { 0, 0, 0 };
@@ -253,17 +255,34 @@ add_downtime (const Forecasting *f, GStrvBuilder *ways)
   g_strv_builder_add (ways, text);
 }
 
-/* The least throttle that fits, percent up to @most; 0 where none does.  More is not always better: a throttled CPU may sleep
- * right before the guest is stopped. */
-static guint
-throttle_that_fits (const Course *course, guint most)
+static Outcome
+follow_throttled (const Course *course, guint percent)
 {
   Course turned = *course;
 
+  turned.throttle = percent / 100.0;
+  return follow (&turned);
+}
+
+/* As the engine: the least throttle that takes about as long as the best one, percent up to @most; 0 where none fits.  More is not
+ * always better: a throttled CPU may sleep right before the guest is stopped. */
+static guint
+throttle_that_fits (const Course *course, guint most)
+{
+  double best_ms = INFINITY;
+
   for (guint percent = 1; percent <= most; percent++)
     {
-      turned.throttle = percent / 100.0;
-      if (follow (&turned).fits)
+      Outcome outcome = follow_throttled (course, percent);
+
+      if (outcome.fits)
+        best_ms = MIN (best_ms, outcome.total_ms);
+    }
+  for (guint percent = 1; percent <= most; percent++)
+    {
+      Outcome outcome = follow_throttled (course, percent);
+
+      if (outcome.fits && outcome.total_ms <= THROTTLED_FACTOR * best_ms + THROTTLED_MS)
         return percent;
     }
   return 0;
@@ -277,7 +296,7 @@ add_throttle (const Forecasting *f, GStrvBuilder *ways)
 
   if (needed <= f->throttle_max)
     return;
-  text = g_strdup_printf ("throttle: --throttle-max %u, which slows the guest as much", needed);
+  text = g_strdup_printf ("throttle: --throttle-max %u%%, which slows the guest as much", needed);
   g_strv_builder_add (ways, text);
 }
 
