@@ -63,17 +63,6 @@ converge_engine_free (ConvergeEngine *self)
   g_free (self);
 }
 
-void
-converge_engine_set_policy (ConvergeEngine *self, const QmigPolicy *policy)
-{
-  QmigPolicy *copy = qmig_policy_copy (policy);
-
-  qmig_policy_free (self->policy);
-  self->policy = copy;
-  self->hopeless_since_ms = -1;
-  self->waits = self->at_last_resort = FALSE;
-}
-
 /* -- the bounds ------------------------------------------------------------------ */
 
 static double
@@ -502,19 +491,57 @@ static const Rule rules[] = {
 
 /* -- what is called ---------------------------------------------------------------------------------- */
 
+static gint64
+first_bandwidth (const ConvergeEngine *self)
+{
+  gint64 bound = self->policy->bandwidth_bytes_per_s;
+  gint64 start = self->policy->start_bandwidth_bytes_per_s;
+
+  return start > 0 && (bound <= 0 || start < bound) ? start : bound;
+}
+
 QmigDecision *
 converge_engine_start (ConvergeEngine *self)
 {
   QmigDecision *decision = decision_new (self, QMIG_ACTION_SET, "start", QMIG_VERDICT_NOT_ENOUGH_DATA);
-  gint64 bound = self->policy->bandwidth_bytes_per_s;
-  gint64 start = self->policy->start_bandwidth_bytes_per_s;
 
-  self->bandwidth = start > 0 && (bound <= 0 || start < bound) ? start : bound;
-  decision->bandwidth_limit_bytes_per_s = self->bandwidth;
+  decision->bandwidth_limit_bytes_per_s = self->bandwidth = first_bandwidth (self);
   set_limit (self, decision, MIN (CONVERGE_LEAST_NEED_MS, room_ms (self, 0)));
   if (self->means.can_throttle)
     decision->throttle_percent = self->throttle;
   decision->text = converge_text_start (decision, room_ms (self, 0));
+  return decision;
+}
+
+/* What ran at the old bound runs at the new one; what is beyond it comes down. */
+static gint64
+bandwidth_within (const ConvergeEngine *self, gint64 old_bound)
+{
+  gint64 bound = self->policy->bandwidth_bytes_per_s;
+  gboolean beyond = bound > 0 && (self->bandwidth <= 0 || self->bandwidth > bound);
+
+  return beyond || self->bandwidth == old_bound ? bound : self->bandwidth;
+}
+
+QmigDecision *
+converge_engine_set_policy (ConvergeEngine *self, const QmigPolicy *policy)
+{
+  gint64 old_bound = self->policy->bandwidth_bytes_per_s;
+  QmigPolicy *copy = qmig_policy_copy (policy);
+  QmigDecision *decision;
+
+  qmig_policy_free (self->policy);
+  self->policy = copy;
+  self->hopeless_since_ms = -1;
+  self->waits = self->at_last_resort = FALSE;
+
+  decision = decision_new (self, QMIG_ACTION_SET, "bounds", QMIG_VERDICT_NOT_ENOUGH_DATA);
+  decision->bandwidth_limit_bytes_per_s = self->bandwidth = bandwidth_within (self, old_bound);
+  self->throttle = CLAMP (self->throttle, PARKED_PERCENT, MAX (strongest_throttle (self), PARKED_PERCENT));
+  set_limit (self, decision, MIN (self->limit_ms, room_ms (self, throttle_ahead (self))));
+  if (self->means.can_throttle)
+    decision->throttle_percent = self->throttle;
+  decision->text = converge_text_bounds (decision, policy);
   return decision;
 }
 

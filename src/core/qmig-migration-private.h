@@ -3,6 +3,7 @@
 
 /* What the runner, the steps and recovery share of one migration. */
 
+#include "converge-engine.h"
 #include "qmig-instance.h"
 #include "qmig-migration.h"
 #include "qmig-sampler.h"
@@ -48,6 +49,8 @@ struct _QmigMigration
   QmigHost *host;
   QmigKnobs *knobs;          /* bounds that hold now; downtime and bandwidth are always set */
   QmigKnobs *unconfirmed;    /* of these, what QEMU took and is not yet seen to work with */
+  ConvergeEngine *engine;    /* (nullable) before the first limits are given */
+  QmigDecision *limits;      /* what it decided last of each, for QEMU */
   QmigSampler sampler;
   gint64 left_bytes;         /* as last seen */
   GSource *deadline;

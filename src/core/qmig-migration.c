@@ -540,6 +540,7 @@ qmig_migration_init (QmigMigration *self)
   self->context = g_main_context_new ();
   self->cancellable = g_cancellable_new ();
   self->result = qmig_result_new ();
+  self->limits = qmig_decision_new ();
   qmig_sampler_init (&self->sampler);
 }
 
@@ -550,6 +551,8 @@ qmig_migration_finalize (GObject *object)
 
   g_clear_pointer (&self->journal, qmig_journal_close);
   g_clear_pointer (&self->entry, qmig_journal_entry_free);
+  g_clear_pointer (&self->engine, converge_engine_free);
+  g_clear_pointer (&self->limits, qmig_decision_free);
   g_clear_pointer (&self->knobs, qmig_knobs_free);
   g_clear_pointer (&self->unconfirmed, qmig_knobs_free);
   g_clear_pointer (&self->wanted, qmig_knobs_free);

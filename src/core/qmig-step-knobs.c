@@ -83,7 +83,7 @@ turn_bounds (QmigMigration *self, const QmigKnobs *wanted, QmpWait *wait, GError
   merge_kind (QMIG_KNOB_THROTTLE, self->knobs, wanted);
   converge_policy_bound (self->entry->policy, self->knobs, NULL);
   tell_kind (self, QMIG_KNOB_BOUND, wanted, "sent", NULL);
-  if (qmig_step_apply_knobs (self, wait, &cause))
+  if (qmig_step_mind_bounds (self, wait, &cause))
     {
       tell_kind (self, QMIG_KNOB_BOUND, wanted, "accepted", NULL);
       tell_kind (self, QMIG_KNOB_THROTTLE, wanted, "accepted", NULL);

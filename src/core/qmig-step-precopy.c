@@ -82,6 +82,7 @@ take_sample (QmigMigration *self, QmpWait *wait, GError **error)
   g_autoptr(QmpWait) reply = qmp_wait_new_within (wait, "QEMU's numbers", qmig_limits.reply_ms);
   g_autoptr(QmpMigrationInfo) info = NULL;
   g_autoptr(QmigSample) sample = NULL;
+  g_autoptr(QmigDecision) decision = NULL;
   gint64 pass = self->sampler.pass;
 
   if (!qmig_instance_look (self->source, &info, reply, error))
@@ -93,8 +94,9 @@ take_sample (QmigMigration *self, QmpWait *wait, GError **error)
 
   sample = qmig_sampler_take (&self->sampler, info, g_get_monotonic_time ());
   sample->stage = QMIG_STAGE_PRE_COPY;
-  sample->downtime_limit_ms = self->knobs->downtime_ms;
-  sample->bandwidth_limit_bytes_per_s = self->knobs->bandwidth_bytes_per_s;
+  sample->downtime_limit_ms = self->limits->downtime_limit_ms;
+  sample->bandwidth_limit_bytes_per_s = self->limits->bandwidth_limit_bytes_per_s;
+  decision = qmig_step_decide (self, sample);
   qmig_migration_set_sample (self, sample);
   qmig_migration_emit (self, "sample", qmig_sample_to_object (sample));
   if (!qmig_step_confirm_knobs (self, sample, reply, error))
@@ -107,7 +109,7 @@ take_sample (QmigMigration *self, QmpWait *wait, GError **error)
       json_object_set_int_member (data, "remaining_bytes", self->sampler.after_sync_bytes);
       qmig_migration_emit (self, "round", data);
     }
-  return TRUE;
+  return decision == NULL || qmig_step_do_decision (self, decision, wait, error);
 }
 
 void
@@ -192,7 +194,7 @@ go_on_with_precopy (QmigMigration *self, gint64 begun_us, QmpWait *wait, GError 
 static gboolean
 pace_hold (QmigMigration *self, QmpWait *wait, GError **error)
 {
-  return !qmig_migration_is_hold_wanted (self) || qmig_step_apply_knobs (self, wait, error);
+  return !qmig_migration_is_hold_wanted (self) || qmig_step_apply_limits (self, wait, error);
 }
 
 static gboolean
@@ -226,6 +228,9 @@ qmig_step_precopy (QmigMigration *self, QmpWait *wait, GError **error)
   gint64 renewed_us = begun_us;
 
   if (!start_migrate (self, wait, error))
+    return FALSE;
+  /* Taken up by recovery, in the middle of the copying. */
+  if (self->engine == NULL && self->source->status == QMP_MIGRATION_STATUS_ACTIVE && !qmig_step_begin_steering (self, wait, error))
     return FALSE;
 
   /* At the gate the guest stands still: nothing is asked that it would have to wait for. */

@@ -9,7 +9,6 @@
 #include "qmp-error.h"
 
 #define CLOCK_QUESTIONS 3
-#define HOLD_MIN_BANDWIDTH (64 * 1024)
 
 /* -- stage 0: check ---------------------------------------------------------- */
 
@@ -188,41 +187,6 @@ qmig_undo_prepare (QmigMigration *self, QmpWait *wait, GError **error)
 }
 
 static gboolean
-set_limits (QmigMigration *self, gint64 downtime_ms, gint64 bandwidth, QmpWait *wait, GError **error)
-{
-  JsonObject *parameters = json_object_new ();
-
-  json_object_set_int_member (parameters, "downtime-limit", downtime_ms);
-  json_object_set_int_member (parameters, "max-bandwidth", bandwidth);
-  return qmp_migrate_set_parameters (self->source->client, parameters, wait, error);
-}
-
-/*
- * A held migration copies ever more slowly the less is left, so that there is always something left and QEMU never
- * switches over while the guest writes anything at all.  A downtime limit of 0 would not do: then QEMU does not look for
- * newly written pages before it stops the guest.
- */
-static gint64
-hold_bandwidth (QmigMigration *self)
-{
-  gint64 drains_in_two_seconds = MAX (self->left_bytes / 2, HOLD_MIN_BANDWIDTH);
-
-  return self->knobs->bandwidth_bytes_per_s > 0 ? MIN (drains_in_two_seconds, self->knobs->bandwidth_bytes_per_s)
-                                                : drains_in_two_seconds;
-}
-
-gboolean
-qmig_step_apply_knobs (QmigMigration *self, QmpWait *wait, GError **error)
-{
-  /* Within pre-copy, which has no end of its own: a source that falls silent must not be waited for without one. */
-  g_autoptr(QmpWait) reply = qmp_wait_new_within (wait, "the source QEMU to take its limits", qmig_limits.reply_ms);
-
-  if (qmig_migration_is_hold_wanted (self))
-    return set_limits (self, 1, hold_bandwidth (self), reply, error);
-  return set_limits (self, self->knobs->downtime_ms, self->knobs->bandwidth_bytes_per_s, reply, error);
-}
-
-static gboolean
 is_encrypted (const QmigPlan *plan)
 {
   return g_strcmp0 (plan->transport, "tls") == 0;
@@ -272,7 +236,7 @@ qmig_step_tune (QmigMigration *self, QmpWait *wait, GError **error)
   self->left_bytes = plan->memory_bytes / 2; /* much of a guest's memory is zero pages, which no bandwidth limit slows */
   return qmp_migrate_set_capabilities (self->source->client, (const char *const *) plan->capabilities_on,
                                        (const char *const *) plan->capabilities_cleared, wait, error) &&
-         set_parameters (self, plan->parameters, wait, error) && qmig_step_apply_knobs (self, wait, error);
+         set_parameters (self, plan->parameters, wait, error) && qmig_step_begin_steering (self, wait, error);
 }
 
 gboolean
