@@ -462,7 +462,7 @@ static const ApiField qmig_event_fields[] = {
   INT (QmigEvent, mono_us, "monotonic clock of the reporting host, microseconds"),
   STRING (QmigEvent, host, "name of the reporting host"),
   STRING (QmigEvent, migration, "id of the migration"),
-  REQUIRED_STRING (QmigEvent, type, "stage, sample, round, decision, knob, check, qmp, link, log, result, heartbeat"),
+  REQUIRED_STRING (QmigEvent, type, "stage, sample, round, means, decision, knob, check, qmp, link, log, result, heartbeat"),
   JSON (QmigEvent, data, "an object whose members depend on type"),
 };
 TYPE (QmigEvent, qmig_event, "qmig.event/1");

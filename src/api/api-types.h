@@ -527,7 +527,7 @@ typedef struct
 } QmigMigrationInfo;
 API_DECLARE_VALUE (QmigMigrationInfo, qmig_migration_info)
 
-/* One line of an event stream. Types: stage, sample, round, decision, knob, check, qmp, link, log, result; heartbeat has no seq. */
+/* One line of an event stream. Types: stage, sample, round, means, decision, knob, check, qmp, link, log, result; heartbeat has no seq. */
 typedef struct
 {
   gint64 seq;

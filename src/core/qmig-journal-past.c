@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "qmig-journal-db.h"
 
-/* The last sample stands near the end of a migration's events: the walk back to it is short. */
+/* The last samples stand near the end of a migration's events, and the last one with a forecast among them: the walk back is short. */
 #define PAST_COLUMNS                                                                               \
   "SELECT id, json_extract (request, '$.hold'), json_extract (plan, '$.transport'), result,"       \
-  " (SELECT value FROM event WHERE event.migration = migration.id AND type = 'sample'"             \
-  "  ORDER BY seq DESC LIMIT 1) FROM migration "
+  " (SELECT value FROM (SELECT seq, value FROM event WHERE event.migration = migration.id"         \
+  "                     AND type = 'sample' ORDER BY seq DESC LIMIT 4)"                            \
+  "  ORDER BY json_extract (value, '$.data.forecast') IS NULL, seq DESC LIMIT 1) FROM migration "
 
 void
 qmig_past_move_free (QmigPastMove *self)

@@ -119,7 +119,7 @@ typedef struct
   char *transport;    /* (nullable) it had no plan yet */
   gboolean held;      /* its pace was not that of link and guest */
   QmigResult *result;
-  QmigSample *sample; /* the last one (nullable) */
+  QmigSample *sample; /* the last one with a forecast, or the last one (nullable) */
 } QmigPastMove;
 
 void qmig_past_move_free (QmigPastMove *self);
