@@ -3,7 +3,11 @@
 
 #include <string.h>
 
+#include "converge-policy.h"
 #include "json-strict.h"
+
+#define MOST (G_GINT64_CONSTANT (1) << 50) /* bytes, bytes per second, milliseconds */
+#define LONGEST_MS (30 * 24 * 3600 * G_GINT64_CONSTANT (1000))
 
 /* -- values ---------------------------------------------------------------------- */
 
@@ -122,6 +126,57 @@ fail (GError **error, const char *problem)
   return FALSE;
 }
 
+/* Numbers that no QEMU gives would make the rest senseless. */
+static gboolean
+are_sane (const gint64 *numbers, gsize n, const char *whose, GError **error)
+{
+  for (gsize i = 0; i < n; i++)
+    if (numbers[i] != QMIG_UNSET && (numbers[i] < 0 || numbers[i] > MOST))
+      {
+        g_set_error (error, QMIG_ERROR, QMIG_EXIT_USAGE, "%s has a number below 0 or beyond all measure", whose);
+        return FALSE;
+      }
+  return TRUE;
+}
+
+static void
+take_default (gint64 *number, gint64 fallback)
+{
+  if (*number == QMIG_UNSET)
+    *number = fallback;
+}
+
+/* A later qmig may know members that this policy lacks. */
+static void
+complete_policy (QmigPolicy *policy)
+{
+  g_autoptr(QmigPolicy) usual = converge_policy_new_default ();
+
+  take_default (&policy->downtime_ms, usual->downtime_ms);
+  take_default (&policy->bandwidth_bytes_per_s, usual->bandwidth_bytes_per_s);
+  take_default (&policy->throttle_max_percent, usual->throttle_max_percent);
+  take_default (&policy->patience_ms, usual->patience_ms);
+}
+
+static gboolean
+is_sane_policy (const QmigPolicy *policy, GError **error)
+{
+  const gint64 numbers[] = { policy->downtime_ms, policy->deadline_ms, policy->bandwidth_bytes_per_s, policy->start_bandwidth_bytes_per_s,
+                             policy->throttle_max_percent, policy->patience_ms };
+
+  if (policy->throttle_max_percent > 99)
+    return fail (error, "the policy has a throttle above 99 percent");
+  return are_sane (numbers, G_N_ELEMENTS (numbers), "the policy", error);
+}
+
+static gboolean
+are_sane_means (const ConvergeTraceMeans *means, GError **error)
+{
+  const gint64 numbers[] = { means->overhead_ms, means->send_bytes_per_s, means->dirty_bytes_per_s, means->working_set_bytes };
+
+  return are_sane (numbers, G_N_ELEMENTS (numbers), "what was known before", error);
+}
+
 static gboolean
 read_head (ConvergeTrace *self, const char *line, gsize length, GError **error)
 {
@@ -132,10 +187,13 @@ read_head (ConvergeTrace *self, const char *line, gsize length, GError **error)
   if (g_strcmp0 (json_strict_string (object, "schema", NULL), CONVERGE_TRACE_SCHEMA) != 0)
     return fail (error, "this is no trace of qmig: the first line has no \"schema\": \"" CONVERGE_TRACE_SCHEMA "\"");
   self->head = converge_trace_head_from_object (object, error);
-  return self->head != NULL;
+  if (self->head == NULL)
+    return FALSE;
+  if (self->head->policy != NULL)
+    complete_policy (self->head->policy);
+  return (self->head->policy == NULL || is_sane_policy (self->head->policy, error)) && (self->head->means == NULL || are_sane_means (self->head->means, error));
 }
 
-/* Numbers that no QEMU gives would make the rest senseless. */
 static gboolean
 is_sane (const ConvergeTrace *self, const QmigSample *sample, GError **error)
 {
@@ -144,12 +202,11 @@ is_sane (const ConvergeTrace *self, const QmigSample *sample, GError **error)
                             sample->throttle_percent, sample->normal_bytes, sample->zero_bytes };
   const ConvergeTraceLook *before = self->looks->len > 0 ? g_ptr_array_index (self->looks, self->looks->len - 1) : NULL;
 
-  for (gsize i = 0; i < G_N_ELEMENTS (counts); i++)
-    if (counts[i] < 0 && counts[i] != QMIG_UNSET)
-      return fail (error, "a sample has a number below 0");
+  if (!are_sane (counts, G_N_ELEMENTS (counts), "a sample", error))
+    return FALSE;
   if (sample->throttle_percent > 100)
     return fail (error, "a sample has a throttle above 100 percent");
-  if (sample->elapsed_ms < 0)
+  if (sample->elapsed_ms < 0 || sample->elapsed_ms > LONGEST_MS)
     return fail (error, "a sample has no elapsed_ms");
   if (before != NULL && sample->elapsed_ms < before->sample->elapsed_ms)
     return fail (error, "a sample is older than the one before it");
@@ -171,17 +228,26 @@ take_sample (ConvergeTrace *self, JsonObject *data, GError **error)
 }
 
 static gboolean
+is_sane_decision (const QmigDecision *decision, GError **error)
+{
+  const gint64 numbers[] = { decision->downtime_limit_ms, decision->bandwidth_limit_bytes_per_s, decision->switchover_bandwidth_bytes_per_s,
+                             decision->throttle_percent };
+
+  return are_sane (numbers, G_N_ELEMENTS (numbers), "a decision", error);
+}
+
+static gboolean
 take_decision (ConvergeTrace *self, JsonObject *data, GError **error)
 {
   ConvergeTraceLook *look = self->looks->len > 0 ? g_ptr_array_index (self->looks, self->looks->len - 1) : NULL;
   GPtrArray **place = look != NULL ? &look->decisions : &self->start;
-  QmigDecision *decision = qmig_decision_from_object (data, error);
+  g_autoptr(QmigDecision) decision = qmig_decision_from_object (data, error);
 
-  if (decision == NULL)
+  if (decision == NULL || !is_sane_decision (decision, error))
     return FALSE;
   if (*place == NULL)
     *place = g_ptr_array_new_with_free_func ((GDestroyNotify) qmig_decision_free);
-  g_ptr_array_add (*place, decision);
+  g_ptr_array_add (*place, g_steal_pointer (&decision));
   return TRUE;
 }
 

@@ -5,6 +5,8 @@
 #define MOVES_TO_HOST 16    /* of all VMs and transports */
 #define LEARNED_FROM 5      /* the latest that teach something */
 #define CAPPED_SHARE 0.8    /* a rate this close to the limit is the limit's, not the link's */
+#define LEAST_BYTES (32 * 1024 * 1024) /* less says more of buffers and pauses than of a link */
+#define OVERHEAD_SHARE 0.5  /* of a blackout, at least: else the copying in it is not known well enough to be taken off */
 #define RATE_SLACK 0.2
 #define DIRTY_SLACK 1.5     /* a rate that filled the working set may be higher */
 #define OVERHEAD_MAX_MS 60000
@@ -45,18 +47,26 @@ quantile (const Learned *learned, double share)
 
 /* -- the link ------------------------------------------------------------------ */
 
+/* The engine's own: what a sample shows right before the end is that there was little left to send. */
 static gint64
 send_rate (const QmigSample *sample)
 {
-  if (sample->forecast != NULL && sample->forecast->send_bytes_per_s > 0)
-    return sample->forecast->send_bytes_per_s;
-  return sample->send_bytes_per_s > 0 ? sample->send_bytes_per_s : QMIG_UNSET;
+  return sample->forecast != NULL && sample->forecast->send_bytes_per_s > 0 ? sample->forecast->send_bytes_per_s : QMIG_UNSET;
 }
 
 static gboolean
 is_capped (const QmigSample *sample, gint64 rate)
 {
   return sample->bandwidth_limit_bytes_per_s > 0 && rate >= CAPPED_SHARE * sample->bandwidth_limit_bytes_per_s;
+}
+
+/* The last burst is not capped. */
+static gint64
+burst_rate (const QmigResult *result)
+{
+  if (result->downtime_bytes < LEAST_BYTES || isnan (result->blackout_ms) || result->blackout_ms <= 0)
+    return 0;
+  return (gint64) (result->downtime_bytes * 1000.0 / result->blackout_ms);
 }
 
 static void
@@ -70,9 +80,9 @@ learn_link (QmigJournal *journal, const QmigPlan *plan, QmigHistory *history)
       const QmigPastMove *past = g_ptr_array_index (moves, i);
       gint64 rate = past->sample != NULL ? send_rate (past->sample) : QMIG_UNSET;
 
-      if (past->held || rate <= 0 || g_strcmp0 (past->transport, plan->transport) != 0)
+      if (past->held || rate <= 0 || past->sample->normal_bytes < LEAST_BYTES || g_strcmp0 (past->transport, plan->transport) != 0)
         continue;
-      learn (is_capped (past->sample, rate) ? &capped : &free_runs, rate);
+      learn (is_capped (past->sample, rate) ? &capped : &free_runs, MAX (rate, burst_rate (past->result)));
     }
   if (free_runs.n == 0)
     {
@@ -91,7 +101,7 @@ static void
 learn_overhead (const QmigPastMove *past, gint64 link, Learned *overhead)
 {
   const QmigResult *result = past->result;
-  gint64 rate = MAX (link, send_rate (past->sample));
+  gint64 rate = MAX (MAX (link, send_rate (past->sample)), burst_rate (past->result));
   double copying_ms;
 
   /* A move that was held stood still for as long as a person liked. */
@@ -99,8 +109,8 @@ learn_overhead (const QmigPastMove *past, gint64 link, Learned *overhead)
       result->downtime_bytes == QMIG_UNSET)
     return;
   copying_ms = result->downtime_bytes * 1000.0 / rate;
-  if (result->blackout_ms >= 0 && result->blackout_ms < OVERHEAD_MAX_MS)
-    learn (overhead, MAX (result->blackout_ms - copying_ms, 1));
+  if (result->blackout_ms < OVERHEAD_MAX_MS && copying_ms < (1 - OVERHEAD_SHARE) * result->blackout_ms)
+    learn (overhead, result->blackout_ms - copying_ms);
 }
 
 static void
