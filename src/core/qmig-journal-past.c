@@ -59,7 +59,7 @@ read_all (QmigJournal *self, JournalQuery *query, GError **error)
 GPtrArray *
 qmig_journal_past_of_vm (QmigJournal *self, const char *vm, const char *uuid, gint64 limit, GError **error)
 {
-  g_autoptr(JournalQuery) query = journal_query (self, PAST_COLUMNS "WHERE vm = ?1 AND uuid IS ?2 AND ended_us IS NOT NULL"
+  g_autoptr(JournalQuery) query = journal_query (self, PAST_COLUMNS "WHERE vm = ?1 AND coalesce (json_extract (plan, '$.uuid'), uuid) IS ?2 AND ended_us IS NOT NULL"
                                                                     " ORDER BY ended_us DESC LIMIT ?3", error);
 
   if (query == NULL)
