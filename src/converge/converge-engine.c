@@ -138,6 +138,8 @@ course_with (const ConvergeEngine *self, gint64 throttle, double dirty)
     .in_pass_ms = pass != NULL ? seen->now_ms - pass->begun_ms : seen->now_ms,
     .send = send_rate (self),
     .dirty = dirty,
+    .hot_bytes = seen->hot_bytes,
+    .hot = seen->saturated ? UNSEEN_FACTOR * seen->hot : seen->hot,
     .working_set_bytes = seen->working_set_bytes,
     .throttle = seen->throttle,
     .next_throttle = throttle / 100.0,
@@ -560,10 +562,10 @@ converge_engine_look (ConvergeEngine *self, const QmigSample *sample, QmigForeca
   QmigDecision *decision = NULL;
 
   converge_estimate_take (&self->seen, sample);
-  if (self->seen.n_passes > 0)
+  if (self->seen.n_passes > 0 && self->seen.send > 0)
     outlook = outlook_with (self, MAX (self->throttle, (gint64) (self->seen.throttle * 100)), self->seen.dirty);
   *forecast = make_forecast (self, &outlook);
-  if (self->seen.n_passes == 0 || self->at_last_resort || (*forecast)->verdict == QMIG_VERDICT_STALLED)
+  if (self->seen.n_passes == 0 || self->seen.send <= 0 || self->at_last_resort || (*forecast)->verdict == QMIG_VERDICT_STALLED)
     return NULL;
 
   (void) is_hopeless (self, &outlook);
