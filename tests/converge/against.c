@@ -168,6 +168,7 @@ make_workload (const AgainstOptions *options, ConvergeSimWorkload *workload, GEr
   *workload = converge_sim_workload ((gint64) (options->ram_mib * MIB), (gint64) (options->working_set_mib * MIB),
                                      (gint64) (options->dirty_mib_per_s * MIB), (gint64) (options->link_mib_per_s * MIB));
   workload->zero_share = options->zero_share;
+  workload->zero_apart = options->zero_apart;
   if (options->random)
     workload->phases[0].writers[0].pattern = CONVERGE_SIM_RANDOM;
   if (options->copy_mib_per_s > 0)

@@ -14,6 +14,7 @@ typedef struct
   double dirty_mib_per_s;
   double link_mib_per_s;
   double zero_share;
+  gboolean zero_apart;
   gboolean random;
   double copy_mib_per_s;     /* 0: as converge_sim_workload() has it */
   double zero_mib_per_s;
