@@ -73,6 +73,15 @@ act (QmpClient *c, const char *command, JsonObject *arguments, QmpWait *w, GErro
   return result != NULL;
 }
 
+/* @arguments: (nullable) (transfer full) */
+static gboolean
+act_oob (QmpClient *c, const char *command, JsonObject *arguments, QmpWait *w, GError **error)
+{
+  g_autoptr(JsonNode) result = qmp_client_execute_oob (c, command, arguments, w, error);
+
+  return result != NULL;
+}
+
 /* (transfer full) (nullable): what one element gives to a list of texts */
 typedef char *(*TextFunc) (JsonObject *element);
 
@@ -176,6 +185,42 @@ qmp_query_vcpus (QmpClient *c, int *count, QmpWait *w, GError **error)
     return FALSE;
 
   *count = (int) json_array_get_length (array);
+  return TRUE;
+}
+
+gboolean
+qmp_calc_dirty_rate (QmpClient *c, const QmpDirtyRateWish *wish, QmpWait *w, GError **error)
+{
+  gboolean by_bitmap = wish->mode == QMP_DIRTY_RATE_BITMAP;
+  JsonObject *arguments = object_with ("mode", by_bitmap ? "dirty-bitmap" : "page-sampling");
+
+  json_object_set_int_member (arguments, "calc-time", wish->in_ms ? wish->ms : wish->ms / 1000);
+  if (wish->in_ms)
+    json_object_set_string_member (arguments, "calc-time-unit", "millisecond");
+  if (!by_bitmap)
+    json_object_set_int_member (arguments, "sample-pages", wish->sample_pages);
+  return act (c, "calc-dirty-rate", arguments, w, error);
+}
+
+gboolean
+qmp_query_dirty_rate (QmpClient *c, gint64 *mib_per_s, QmpWait *w, GError **error)
+{
+  g_autoptr(JsonObject) object = query_object (c, "query-dirty-rate", w, error);
+  gint64 rate = json_strict_int (object, "dirty-rate", -1);
+
+  if (!object)
+    return FALSE;
+  if (strcmp (json_strict_string (object, "status", ""), "measured") != 0)
+    {
+      *mib_per_s = -1;
+      return TRUE;
+    }
+  if (rate < 0)
+    {
+      set_wrong_reply (error, "query-dirty-rate", "usable dirty-rate");
+      return FALSE;
+    }
+  *mib_per_s = rate;
   return TRUE;
 }
 
@@ -399,6 +444,33 @@ qmp_migrate_continue (QmpClient *c, QmpWait *w, GError **error)
 }
 
 gboolean
+qmp_migrate_start_postcopy (QmpClient *c, QmpWait *w, GError **error)
+{
+  return act (c, "migrate-start-postcopy", NULL, w, error);
+}
+
+gboolean
+qmp_migrate_resume (QmpClient *c, const char *uri, QmpWait *w, GError **error)
+{
+  JsonObject *arguments = object_with ("uri", uri);
+
+  json_object_set_boolean_member (arguments, "resume", TRUE);
+  return act (c, "migrate", arguments, w, error);
+}
+
+gboolean
+qmp_migrate_pause (QmpClient *c, QmpWait *w, GError **error)
+{
+  return act_oob (c, "migrate-pause", NULL, w, error);
+}
+
+gboolean
+qmp_migrate_recover (QmpClient *c, const char *uri, QmpWait *w, GError **error)
+{
+  return act_oob (c, "migrate-recover", object_with ("uri", uri), w, error);
+}
+
+gboolean
 qmp_migrate_cancel (QmpClient *c, QmpWait *w, GError **error)
 {
   return act (c, "migrate_cancel", NULL, w, error);
@@ -409,12 +481,10 @@ qmp_yank_migration (QmpClient *c, QmpWait *w, GError **error)
 {
   JsonArray *instances = json_array_new ();
   JsonObject *arguments = json_object_new ();
-  g_autoptr(JsonNode) result = NULL;
 
   json_array_add_object_element (instances, object_with ("type", "migration"));
   json_object_set_array_member (arguments, "instances", instances);
-  result = qmp_client_execute_oob (c, "yank", arguments, w, error);
-  return result != NULL;
+  return act_oob (c, "yank", arguments, w, error);
 }
 
 gboolean

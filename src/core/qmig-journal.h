@@ -20,7 +20,7 @@
 
 G_BEGIN_DECLS
 
-#define QMIG_JOURNAL_SCHEMA 2
+#define QMIG_JOURNAL_SCHEMA 4
 
 /* Of older changes nothing is kept. */
 #define QMIG_JOURNAL_CHANGES_MAX 10000
@@ -55,6 +55,7 @@ typedef struct
   /* what has happened, as of the last durable write */
   char *step;               /* name in the table of steps, "undo-" before it on the way back; it may have acted */
   gboolean commit_intent;   /* durable before the destination is continued: forward only */
+  gboolean postcopy;        /* durable before the source is told: from its switchover on, neither side alone may be the VM */
   gboolean ended;
   gint64 last_seq;          /* of its events */
 } QmigJournalEntry;
@@ -83,6 +84,8 @@ typedef enum
 
 /* Written before the step acts.  The step before it is thereby done. */
 gboolean qmig_journal_begin (QmigJournal *self, const char *id, const char *step, QmigBegin begin, GError **error);
+/* Durable, and for good: post-copy is about to be started. */
+gboolean qmig_journal_set_postcopy (QmigJournal *self, const char *id, GError **error);
 /* An ended migration that still wants attention may be settled later: time of end and result are replaced.
  * Of all but the newest 200 ended migrations the samples are then dropped, but for the last; other events stay. */
 gboolean qmig_journal_end (QmigJournal *self, const char *id, const QmigResult *result, GError **error);
@@ -112,6 +115,22 @@ gboolean qmig_journal_add_event (QmigJournal *self, const QmigEvent *event, GErr
 /* QmigEvent with seq > after, at most @limit (0: all). @type: (nullable) only these. */
 GPtrArray *qmig_journal_list_events (QmigJournal *self, const char *id, gint64 after, const char *type, gint64 limit,
                                      GError **error);
+
+/* What an earlier move can teach. */
+typedef struct
+{
+  char *transport;    /* (nullable) it had no plan yet */
+  gboolean held;      /* its pace was not that of link and guest */
+  QmigResult *result;
+  QmigSample *sample; /* the last one with a forecast, or the last one (nullable) */
+} QmigPastMove;
+
+void qmig_past_move_free (QmigPastMove *self);
+
+/* QmigPastMove that have ended, newest first, at most @limit: of the VM of that name and uuid, or to that host.  By an index: the
+ * length of the history does not matter. */
+GPtrArray *qmig_journal_past_of_vm (QmigJournal *self, const char *vm, const char *uuid, gint64 limit, GError **error);
+GPtrArray *qmig_journal_past_to_host (QmigJournal *self, const char *host, gint64 limit, GError **error);
 
 /* -- reservations (the destination's side) ------------------------------- */
 

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "qmig-steps-private.h"
 
+#include "converge-trace.h"
 #include "json-strict.h"
+#include "qmig-history.h"
 #include "qmp-commands.h"
 #include "qmp-error.h"
 
@@ -92,6 +94,15 @@ tell_decision (QmigMigration *self, const QmigDecision *decision)
   qmig_migration_emit (self, "decision", qmig_decision_to_object (decision));
 }
 
+/* So that the move can be decided again from its events alone. */
+static void
+tell_means (QmigMigration *self, const ConvergeMeans *means)
+{
+  g_autoptr(ConvergeTraceMeans) value = converge_trace_means_new_from (means);
+
+  qmig_migration_emit (self, "means", converge_trace_means_to_object (value));
+}
+
 static gboolean
 is_on (const QmigPlan *plan, const char *capability)
 {
@@ -120,6 +131,8 @@ qmig_step_begin_steering (QmigMigration *self, QmpWait *wait, GError **error)
   ConvergeMeans means = means_of (self->entry->plan);
   g_autoptr(QmigDecision) decision = NULL;
 
+  qmig_history_means (self->journal, self->entry->vm, self->entry->plan, &means);
+  tell_means (self, &means);
   self->engine = converge_engine_new (self->entry->policy, &means);
   decision = converge_engine_start (self->engine);
   merge_limits (self->limits, decision);
@@ -143,7 +156,7 @@ qmig_step_mind_bounds (QmigMigration *self, QmpWait *wait, GError **error)
 QmigDecision *
 qmig_step_decide (QmigMigration *self, QmigSample *sample)
 {
-  if (self->engine == NULL || self->source->status != QMP_MIGRATION_STATUS_ACTIVE || qmig_migration_is_hold_wanted (self))
+  if (self->engine == NULL || self->postcopy_started || self->source->status != QMP_MIGRATION_STATUS_ACTIVE || qmig_migration_is_hold_wanted (self))
     return NULL;
   return converge_engine_look (self->engine, sample, &sample->forecast);
 }
@@ -163,7 +176,7 @@ qmig_step_do_decision (QmigMigration *self, const QmigDecision *decision, QmpWai
       return qmig_step_apply_limits (self, wait, error);
 
     case QMIG_ACTION_POSTCOPY:
-      return TRUE;
+      return qmig_step_start_postcopy (self, wait, error);
 
     case QMIG_ACTION_ABORT:
       g_set_error (error, QMIG_ERROR, QMIG_EXIT_ROLLED_BACK, "it will not converge: %s", decision->text);
