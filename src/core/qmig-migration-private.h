@@ -55,6 +55,8 @@ struct _QmigMigration
   QmigDecision *limits;      /* what it decided last of each, for QEMU */
   QmigSampler sampler;
   gint64 left_bytes;         /* as last seen */
+  gint64 sending_since_us;   /* monotonic: the source is active, and the host was silent or not asked since */
+  gboolean seen_loading;     /* the destination has begun to */
   gboolean postcopy_started; /* by this process */
   GSource *deadline;
   char *uri;                 /* what the destination listens on */
@@ -74,6 +76,7 @@ typedef struct
   gint64 reply_ms;     /* QEMU's main loop is held for bitmap syncs and drains */
   gint64 account_ms;   /* what either side can say about a failure */
   gint64 setup_ms;     /* from migrate to active */
+  gint64 load_ms;      /* from active to a destination that loads */
   gint64 stall_ms;     /* no byte moved in pre-copy */
   gint64 renew_ms;     /* a quarter of the lease */
   gint64 device_ms;    /* from migrate-continue to completed; beyond, the destination hangs */

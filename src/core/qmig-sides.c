@@ -113,6 +113,49 @@ qmig_sides_destination_is_loaded (QmigMigration *self)
   return incoming != NULL && (incoming->phase == QMIG_INCOMING_LOADED || incoming->phase == QMIG_INCOMING_COMMITTED);
 }
 
+/* QEMU before 8.2 has no status at all while it listens. */
+static gboolean
+is_loading (const QmigIncoming *incoming)
+{
+  QmpMigrationStatus status = qmp_migration_status_from_string (incoming->status);
+
+  return incoming->phase > QMIG_INCOMING_LISTENING || (status != QMP_MIGRATION_STATUS_NONE && status != QMP_MIGRATION_STATUS_SETUP);
+}
+
+gboolean
+qmig_sides_check_loading (QmigMigration *self, QmpWait *wait, GError **error)
+{
+  const QmigIncoming *heard = qmig_host_peek (self->host, NULL);
+  g_autoptr(QmigIncoming) incoming = NULL;
+  g_autoptr(QmpWait) once = NULL;
+  gint64 now_us = g_get_monotonic_time ();
+  g_autofree char *what = NULL;
+
+  if (self->sending_since_us == 0)
+    self->sending_since_us = now_us;
+  if (self->seen_loading || (heard != NULL && is_loading (heard)))
+    {
+      self->seen_loading = TRUE;
+      return TRUE;
+    }
+  if (now_us - self->sending_since_us < qmig_limits.load_ms * 1000)
+    return TRUE;
+
+  /* What was heard may be old: the host is asked, and one that is silent is no proof of anything. */
+  once = qmp_wait_new_within (wait, "the destination's host", qmig_limits.account_ms);
+  incoming = qmig_host_query (self->host, self->id, once, NULL);
+  self->seen_loading = incoming != NULL && is_loading (incoming);
+  if (incoming == NULL || self->seen_loading)
+    {
+      self->sending_since_us = now_us;
+      return TRUE;
+    }
+  what = g_strdup_printf ("the destination has not begun to load (status %s) %" G_GINT64_FORMAT " s after the source began to send: are all channels there?",
+                          incoming->status != NULL ? incoming->status : "none", qmig_limits.load_ms / 1000);
+  qmig_sides_set_failure (self, what, error);
+  return FALSE;
+}
+
 gboolean
 qmig_steps_destination_may_hold_vm (QmigMigration *self, QmpWait *wait)
 {

@@ -163,9 +163,13 @@ go_on_with_precopy (QmigMigration *self, gint64 begun_us, QmpWait *wait, GError 
         }
       break;
 
+    case QMP_MIGRATION_STATUS_ACTIVE:
+      if (!qmig_sides_check_loading (self, wait, error))
+        return FALSE;
+      break;
+
     case QMP_MIGRATION_STATUS_UNKNOWN:
     case QMP_MIGRATION_STATUS_WAIT_UNPLUG:
-    case QMP_MIGRATION_STATUS_ACTIVE:
     case QMP_MIGRATION_STATUS_POSTCOPY_DEVICE:
     case QMP_MIGRATION_STATUS_POSTCOPY_ACTIVE:
     case QMP_MIGRATION_STATUS_POSTCOPY_PAUSED:

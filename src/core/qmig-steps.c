@@ -7,6 +7,7 @@ QmigLimits qmig_limits = {
   .reply_ms = 10000,
   .account_ms = 1000,
   .setup_ms = 30000,
+  .load_ms = 10000,
   .stall_ms = 30000,
   .renew_ms = 5000,
   .device_ms = 10000,

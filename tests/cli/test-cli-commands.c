@@ -19,7 +19,9 @@
 #define ENDED                                                                                                      \
   "{\"id\":\"m-7f3k2bbb\",\"vm\":\"web01\",\"source\":\"alpha\",\"destination\":\"beta\",\"active\":false,"         \
   "\"stage\":\"activation\",\"started\":\"2024-05-01T10:00:00.123456Z\",\"last_seq\":9,\"result\":{\"outcome\":"   \
-  "\"completed\",\"exit_code\":0,\"vm_location\":\"destination\",\"total_ms\":1034,\"blackout_ms\":24.3}}"
+  "\"completed\",\"exit_code\":0,\"vm_location\":\"destination\",\"total_ms\":1034,\"blackout_ms\":24.3,"   \
+  "\"total_error_percent\":12.6,\"blackout_error_percent\":-19.0,\"forecast\":{\"verdict\":\"converging\",\"text\":\"fits\"," \
+  "\"eta_ms\":918,\"downtime_ms\":30}}}"
 #define LIST(type, items) "{\"schema\":\"qmig." type "-list/1\",\"items\":[" items "]}"
 
 typedef struct
@@ -91,6 +93,22 @@ test_vm (Fixture *fixture, gconstpointer data)
   assert_run (fixture, "vm-show", "vm show web01");
   assert_status (fixture, "vm list --no-ask -q", 0, NULL);
   g_assert_cmpuint (fake_agent_count (fixture->agent, "GET", "/v1/vms?ask=0"), ==, 1);
+}
+
+static void
+test_policy (Fixture *fixture, gconstpointer data)
+{
+  const char *list = "{\"schema\":\"qmig.policy-list/1\",\"items\":[{\"name\":\"gentle\",\"about\":\"slows nothing\",\"downtime_ms\":300,"
+                     "\"bandwidth_bytes_per_s\":0,\"throttle_max_percent\":0,\"allow_postcopy\":false,\"patience_ms\":20000},"
+                     "{\"name\":\"mine\",\"problem\":\"unknown key 'x'\"}]}";
+
+  fake_agent_answer (fixture->agent, "GET", "/v1/policies", 200, list);
+  fake_agent_answer (fixture->agent, "GET", "/v1/policies/gentle", 200,
+                     "{\"name\":\"gentle\",\"about\":\"slows nothing\",\"downtime_ms\":300,\"bandwidth_bytes_per_s\":0}");
+  fake_agent_answer (fixture->agent, "GET", "/v1/policies/gentel", 404, PROBLEM ("10", "there is no policy 'gentel', did you mean 'gentle'?"));
+  assert_run (fixture, "policy-list", "policy list");
+  assert_run (fixture, "policy-show", "policy show gentle");
+  assert_status (fixture, "policy show gentel", 10, "did you mean 'gentle'?");
 }
 
 static void
@@ -182,6 +200,7 @@ test_migrations (Fixture *fixture, gconstpointer data)
   assert_run (fixture, "history", "history");
   assert_run (fixture, "migration-show", "migration show last");
   assert_run (fixture, "migration-samples", "migration samples last");
+  assert_run (fixture, "migration-samples-trace", "migration samples last -o jsonl");
   assert_run (fixture, "migration-events", "migration events last --after 3");
   assert_status (fixture,
                  "history --vm web01 --of-host beta --result rolled-back --since 2024-05-01T10:00:00Z --limit 3 --no-headers",
@@ -204,7 +223,11 @@ test_steering (Fixture *fixture, gconstpointer data)
 
   assert_status (fixture, "tune last --bandwidth 10Gbit/s --downtime 300ms", 0, NULL);
   g_assert_cmpstr (fake_agent_get_body (agent, "PATCH", knobs), ==,
-                   "{\"downtime_ms\":300,\"bandwidth_bytes_per_s\":1250000000,\"deadline_ms\":null}");
+                   "{\"downtime_ms\":300,\"bandwidth_bytes_per_s\":1250000000,\"deadline_ms\":null,\"throttle_max_percent\":null,"
+                   "\"postcopy_bandwidth_bytes_per_s\":null,\"xbzrle_cache_bytes\":null}");
+  assert_status (fixture, "tune last --throttle-max 30% --postcopy-bandwidth max --xbzrle-cache 64M", 0, NULL);
+  g_assert_nonnull (strstr (fake_agent_get_body (agent, "PATCH", knobs),
+                            "\"throttle_max_percent\":30,\"postcopy_bandwidth_bytes_per_s\":0,\"xbzrle_cache_bytes\":67108864"));
   assert_status (fixture, "tune last --bandwidth max", 0, NULL);
   g_assert_nonnull (strstr (fake_agent_get_body (agent, "PATCH", knobs), "\"bandwidth_bytes_per_s\":0"));
   assert_status (fixture, "tune last", 2, "--bandwidth");
@@ -304,16 +327,32 @@ test_without_agent (Fixture *fixture, gconstpointer data)
   g_assert_cmpuint (fake_agent_count (fixture->agent, "GET", "/v1/host"), ==, 0);
 }
 
+/* A file needs no agent; what is wrong with it is said with its line. */
+static void
+test_replay (Fixture *fixture, gconstpointer data)
+{
+  g_autofree char *bad = g_build_filename (fake_agent_get_dir (fixture->agent), "bad.trace", NULL);
+  g_autofree char *of_bad = g_strconcat ("replay ", bad, NULL);
+  g_autofree char *of_directory = g_strconcat ("replay ", fake_agent_get_dir (fixture->agent), NULL);
+
+  g_assert_true (g_file_set_contents (bad, "{\"schema\":\"qmig.trace/1\"}\n{\"type\":\"sample\"}\n", -1, NULL));
+  assert_status (fixture, of_bad, 2, "line 2: an event has no data");
+  assert_status (fixture, of_directory, 1, "directory");
+  assert_status (fixture, "replay nowhere", 1, "");
+}
+
 int
 main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
 #define ADD(path, func) g_test_add (path, Fixture, NULL, set_up, func, tear_down)
   ADD ("/cli/commands/vm", test_vm);
+  ADD ("/cli/commands/policy", test_policy);
   ADD ("/cli/commands/vm-acts", test_vm_acts);
   ADD ("/cli/commands/vm-qmp", test_vm_qmp);
   ADD ("/cli/commands/hosts", test_hosts);
   ADD ("/cli/commands/migrations", test_migrations);
+  ADD ("/cli/commands/replay", test_replay);
   ADD ("/cli/commands/steering", test_steering);
   ADD ("/cli/commands/changes", test_changes);
   ADD ("/cli/commands/doctor", test_doctor);

@@ -602,15 +602,16 @@ test_command_line_verdicts (void)
 
 /* -- capabilities ------------------------------------------------------------------------ */
 
-/* On the way back only what was off before is switched off again. */
+/* On the way back only what was off before is switched off again; what somebody left on and would change the stream is off for
+ * the move, and on again on the way back. */
 static void
 test_capabilities (void)
 {
-  static const struct { const char *on_before, *off_again; } cases[] = {
-    { "", "events,return-path,pause-before-switchover" },
-    { "events", "return-path,pause-before-switchover" },
-    { "xbzrle return-path events", "pause-before-switchover" },
-    { "events return-path pause-before-switchover", "" },
+  static const struct { const char *on_before, *off_again, *cleared; } cases[] = {
+    { "", "events,return-path,pause-before-switchover,auto-converge", "" },
+    { "events", "return-path,pause-before-switchover,auto-converge", "" },
+    { "xbzrle return-path events", "pause-before-switchover,auto-converge", "xbzrle" },
+    { "events return-path pause-before-switchover auto-converge multifd", "", "multifd" },
   };
 
   for (gsize i = 0; i < G_N_ELEMENTS (cases); i++)
@@ -619,6 +620,7 @@ test_capabilities (void)
       g_autoptr(QmigPlan) plan = NULL;
       g_autofree char *on = NULL;
       g_autofree char *off = NULL;
+      g_autofree char *cleared = NULL;
 
       facts_init (&f);
       set_words (&f.source->capabilities_on, cases[i].on_before);
@@ -626,7 +628,9 @@ test_capabilities (void)
       on = g_strjoinv (",", plan->capabilities_on);
       off = g_strjoinv (",", plan->capabilities_off);
       g_assert_cmpstr (on, ==, "events,return-path,pause-before-switchover,auto-converge");
+      cleared = g_strjoinv (",", plan->capabilities_cleared);
       g_assert_cmpstr (off, ==, cases[i].off_again);
+      g_assert_cmpstr (cleared, ==, cases[i].cleared);
     }
 }
 
