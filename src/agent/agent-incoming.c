@@ -193,10 +193,9 @@ hand_over (AgentIncoming *self, const char *action, QmigIncomingSpec *spec, gint
     {
       g_cancellable_cancel (self->preparing);
     }
-
-  /* Done after its asker has left, it would break a link that carries again by then. */
   else if (g_str_equal (action, "recover") && request != NULL)
     {
+      /* Done after its asker has left, it would break a link that carries again by then. */
       job->cancellable = g_cancellable_new ();
       request->on_gone = call_off;
       request->on_gone_data = job->cancellable;
