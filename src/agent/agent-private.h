@@ -179,6 +179,9 @@ JsonObject *agent_post_reload (AgentRequest *request, GError **error);
 JsonObject *agent_post_stop (AgentRequest *request, GError **error);
 JsonObject *agent_list_changes (AgentRequest *request, GError **error);
 
+JsonObject *agent_list_policies (AgentRequest *request, GError **error);
+JsonObject *agent_get_policy (AgentRequest *request, GError **error);
+
 JsonObject *agent_list_vms (AgentRequest *request, GError **error);
 JsonObject *agent_get_vm (AgentRequest *request, GError **error);
 JsonObject *agent_post_vm (AgentRequest *request, GError **error);
@@ -204,6 +207,9 @@ char *agent_host_resolve (Agent *agent, const char *name_or_uri, GError **error)
 
 /* qmig_env's open_host. */
 QmigHost *agent_open_host (const QmigEnv *env, const char *uri, GError **error);
+
+/* qmig_env's find_policy: read anew each time, any thread. */
+QmigPolicy *agent_find_policy (const QmigEnv *env, const char *name, GError **error);
 
 /* -- server (agent-server.c) -------------------------------------------------- */
 

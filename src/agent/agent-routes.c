@@ -27,6 +27,9 @@ static const AgentRoute routes[] = {
   { "DELETE", "/v1/hosts/*", ADMIN, TRUE, agent_remove_host },
   { "POST", "/v1/hosts/*/test", TRY, TRUE, agent_test_host },
 
+  { "GET", "/v1/policies", READ, TRUE, agent_list_policies },
+  { "GET", "/v1/policies/*", READ, TRUE, agent_get_policy },
+
   { "GET", "/v1/vms", READ, TRUE, agent_list_vms },
   { "POST", "/v1/vms", CHANGE, TRUE, agent_post_vm },
   { "GET", "/v1/vms/*", READ, TRUE, agent_get_vm },

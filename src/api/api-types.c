@@ -191,6 +191,8 @@ static const ApiField qmig_policy_fields[] = {
   BOOL (QmigPolicy, allow_postcopy, "post-copy may be used, from which there is no way back"),
   BOOL (QmigPolicy, allow_pause, "the guest may be stopped for the rest of the copy, beyond the budget"),
   INT (QmigPolicy, patience_ms, "milliseconds without hope before it is given up early"),
+  STRING (QmigPolicy, origin, "the file it comes from"),
+  STRING (QmigPolicy, problem, "why it cannot be used; only in lists"),
 };
 TYPE (QmigPolicy, qmig_policy, "qmig.policy/1");
 
@@ -289,8 +291,13 @@ static const ApiField qmig_plan_fields[] = {
   STRING (QmigPlan, run_dir, "of the VM on the destination"),
   STRV (QmigPlan, capabilities_on, "switched on at the source for the move"),
   STRV (QmigPlan, capabilities_off, "of these the ones to switch off again on the way back"),
-  INT (QmigPlan, restore_downtime_ms, "the source's own limit, for the way back"),
-  INT (QmigPlan, restore_bandwidth_bytes_per_s, "the source's own limit, for the way back"),
+  STRV (QmigPlan, capabilities_cleared, "switched off at the source for the move, and on again on the way back"),
+  STRV (QmigPlan, incoming_capabilities, "switched on at the destination, beyond those of every move"),
+  JSON (QmigPlan, parameters, "set at the source before the start, beyond the limits"),
+  JSON (QmigPlan, incoming_parameters, "set at the destination"),
+  JSON (QmigPlan, restore_parameters, "the source's own values of all that is changed there, for the way back"),
+  INT (QmigPlan, multifd_channels, "parallel channels; 0: one stream"),
+  STRING (QmigPlan, compression, "none, zstd, zlib, xbzrle"),
   OBJECT (QmigPlan, policy, QmigPolicy, qmig_policy, "the policy with the request's bounds in it"),
   OBJECT (QmigPlan, forecast, QmigForecast, qmig_forecast, "what is to be expected"),
 };
@@ -319,6 +326,8 @@ static const ApiField qmig_facts_fields[] = {
   BOOL (QmigFacts, kvm, "/dev/kvm can be opened"),
   BOOL (QmigFacts, name_taken, "another VM or reservation has the name"),
   STRING (QmigFacts, name_holder, "which one"),
+  STRV (QmigFacts, capabilities, "capabilities of migration; null where it is the very file that the source runs"),
+  STRV (QmigFacts, compressions, "values of multifd-compression; likewise"),
 };
 TYPE (QmigFacts, qmig_facts, "qmig.facts/1");
 

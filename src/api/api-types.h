@@ -182,6 +182,8 @@ typedef struct
   gboolean allow_postcopy;
   gboolean allow_pause;              /* stop the guest for the rest of the copy, beyond the budget, rather than fail */
   gint64 patience_ms;                /* how long to go on without hope before it is given up early */
+  char *origin;                      /* the file it comes from (nullable) */
+  char *problem;                     /* why it cannot be used (nullable): of lists alone */
 } QmigPolicy;
 API_DECLARE_VALUE (QmigPolicy, qmig_policy)
 
@@ -335,8 +337,13 @@ typedef struct
   char *run_dir;           /* of the VM on the destination */
   char **capabilities_on;  /* switched on at the source for the move … */
   char **capabilities_off; /* … and of these the ones to switch off again on the way back */
-  gint64 restore_downtime_ms;           /* the source's own limits, for the way back */
-  gint64 restore_bandwidth_bytes_per_s;
+  char **capabilities_cleared; /* switched off there for the move, and on again on the way back */
+  char **incoming_capabilities; /* switched on at the destination, beyond those of every move */
+  JsonNode *parameters;         /* set at the source before the start, beyond the limits: an object */
+  JsonNode *incoming_parameters; /* set at the destination (nullable) */
+  JsonNode *restore_parameters; /* the source's own values of all that is changed there, for the way back */
+  gint64 multifd_channels;      /* 0: one stream */
+  char *compression;            /* "none", "zstd", "zlib", "xbzrle" */
   QmigPolicy *policy;      /* as it holds for this migration: the request's bounds are in it */
   QmigForecast *forecast;  /* (nullable) */
 } QmigPlan;
@@ -369,6 +376,8 @@ typedef struct
   gboolean kvm;
   gboolean name_taken;       /* by another VM or reservation */
   char *name_holder;
+  char **capabilities;       /* of migration; NULL where it is the very file that the source runs */
+  char **compressions;       /* values of multifd-compression (likewise) */
 } QmigFacts;
 API_DECLARE_VALUE (QmigFacts, qmig_facts)
 

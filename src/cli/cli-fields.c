@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "cli-fields.h"
 
-#include "cli-suggest.h"
+#include "api-suggest.h"
 #include "json-strict.h"
 
 #include <string.h>
@@ -26,7 +26,7 @@ fail_field (const ApiType *type, const char *name, GError **error)
     g_ptr_array_add (names, (gpointer) type->fields[i].name);
   g_ptr_array_add (names, NULL);
 
-  hint = cli_suggest (name, (const char *const *) names->pdata);
+  hint = api_suggest (name, (const char *const *) names->pdata);
   all = g_strjoinv (", ", (char **) names->pdata);
   g_set_error (error, QMIG_ERROR, QMIG_EXIT_USAGE, "--fields: %s has no '%s'%s%s%s", type->name, name, hint,
                *hint != '\0' ? "" : "; there are ", *hint != '\0' ? "" : all);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "cli-options.h"
 
+#include "api-quantity.h"
+#include "api-suggest.h"
 #include "cli-parse.h"
-#include "cli-suggest.h"
 
 #include <string.h>
 
@@ -65,9 +66,26 @@ check_choice (const CliOption *option, const char *text, GError **error)
 
   if (g_strv_contains ((const char *const *) choices, text))
     return TRUE;
-  hint = cli_suggest (text, (const char *const *) choices);
+  hint = api_suggest (text, (const char *const *) choices);
   g_set_error (error, QMIG_ERROR, QMIG_EXIT_USAGE, "'%s' is none of %s%s", text, option->value, hint);
   return FALSE;
+}
+
+static gboolean
+check_words (const CliOption *option, const char *text, GError **error)
+{
+  g_auto(GStrv) known = g_strsplit (option->value, ",", -1);
+  g_auto(GStrv) given = g_strsplit (text, ",", -1);
+
+  for (char **word = given; *word != NULL; word++)
+    if (!g_strv_contains ((const char *const *) known, *word))
+      {
+        g_autofree char *hint = api_suggest (*word, (const char *const *) known);
+
+        g_set_error (error, QMIG_ERROR, QMIG_EXIT_USAGE, "'%s' is none of %s%s", *word, option->value, hint);
+        return FALSE;
+      }
+  return TRUE;
 }
 
 static gboolean
@@ -87,11 +105,15 @@ check_value (const CliOption *option, const char *text, gint64 *number, GError *
     case CLI_COUNT:
       return cli_parse_count (text, number, error);
     case CLI_SIZE:
-      return cli_parse_size (text, number, error);
+      return api_parse_size (text, number, error);
     case CLI_RATE:
-      return cli_parse_rate (text, number, error);
+      return api_parse_rate (text, number, error);
     case CLI_TIME:
-      return cli_parse_time (text, number, error);
+      return api_parse_time (text, number, error);
+    case CLI_PERCENT:
+      return api_parse_percent (text, number, error);
+    case CLI_WORDS:
+      return check_words (option, text, error);
     case CLI_PORTS:
       return cli_parse_ports (text, number, &last, error);
     case CLI_EXPECT:
@@ -152,7 +174,7 @@ fail_unknown (const CliOption *const *tables, const char *name, GError **error)
       g_ptr_array_add (names, (gpointer) option->name);
   g_ptr_array_add (names, NULL);
 
-  nearest = cli_nearest (name, (const char *const *) names->pdata);
+  nearest = api_nearest (name, (const char *const *) names->pdata);
   hint = nearest != NULL ? g_strdup_printf (", did you mean '--%s'?", nearest) : g_strdup ("");
   g_set_error (error, QMIG_ERROR, QMIG_EXIT_USAGE, "unknown option '--%s'%s", name, hint);
   return FALSE;

@@ -22,6 +22,8 @@ typedef enum
   CLI_SIZE,
   CLI_RATE,
   CLI_TIME,
+  CLI_PERCENT,
+  CLI_WORDS,  /* some of those in @value, with commas: "postcopy,pause" */
   CLI_PORTS,
   CLI_EXPECT,
 } CliOptionKind;
@@ -60,7 +62,7 @@ gboolean cli_options_take (CliOptions              *self,
 guint cli_options_flag (CliOptions *self, const char *name);
 const char *cli_options_text (CliOptions *self, const char *name);
 char **cli_options_texts (CliOptions *self, const char *name); /* (transfer full) (nullable) */
-/* Counts, sizes, rates and times in bytes, bytes per second and milliseconds. */
+/* Counts, percentages, sizes, rates and times; the last three in bytes, bytes per second and milliseconds. */
 gint64 cli_options_number (CliOptions *self, const char *name, gint64 fallback);
 
 G_END_DECLS

@@ -2,7 +2,7 @@
 #include "cli-verbs.h"
 
 #include "cli-output.h"
-#include "cli-suggest.h"
+#include "api-suggest.h"
 #include "cmd.h"
 #include "demo-report.h"
 #include "pki-values.h"
@@ -53,10 +53,21 @@ static const CliOption vm_stop_options[] = {
   { NULL },
 };
 
-#define MOVE_OPTIONS                                                                                                         \
-  { "downtime", 0, CLI_TIME, "T", "how long the VM may stand still (QEMU's downtime-limit)" },                               \
-  { "bandwidth", 0, CLI_RATE, "RATE", "how fast memory may be sent: 1GiB/s, 10Gbit/s or max" },                              \
+#define LIMIT_OPTIONS                                                                                                        \
+  { "downtime", 0, CLI_TIME, "T", "how long the VM may stand still, all in all" },                                          \
+  { "bandwidth", 0, CLI_RATE, "RATE", "how fast memory may be sent at most: 1GiB/s, 10Gbit/s or max" },                     \
   { "deadline", 0, CLI_TIME, "T", "cancel when this long after the start the VM has not moved" },                            \
+  { "throttle-max", 0, CLI_PERCENT, "P", "how far the guest's CPUs may be held back at most, in percent; 0 is not at all" }, \
+  { "postcopy-bandwidth", 0, CLI_RATE, "RATE", "how fast post-copy may send what was not asked for" },                       \
+  { "xbzrle-cache", 0, CLI_SIZE, "SIZE", "cache of xbzrle, a power of two (default: a tenth of the guest's memory)" }
+
+#define MOVE_OPTIONS                                                                                                         \
+  { "policy", 0, CLI_TEXT, "NAME", "which means may be used and how far; see 'qmig policy list' (default: default)" },       \
+  LIMIT_OPTIONS,                                                                                                             \
+  { "allow", 0, CLI_WORDS, "postcopy,pause",                                                                                \
+    "consent to post-copy, from which there is no way back, and to stopping the VM for longer than --downtime" },            \
+  { "multifd", 0, CLI_COUNT, "N", "send over N parallel connections; 0 is one stream (default: 0, or 4 for zstd and zlib)" }, \
+  { "compression", 0, CLI_CHOICE, "none|zstd|zlib|xbzrle", "zstd and zlib come with --multifd, xbzrle without (default: none)" }, \
   { "transport", 0, CLI_CHOICE, "unix|tls|ssh|tcp",                                                                        \
     "how the two QEMUs talk (default: unix on one machine, tls between enrolled hosts, ssh where it leads there)" },         \
   { "listen", 0, CLI_TEXT, "ADDRESS", "address the destination listens on (tls, tcp)" },                                       \
@@ -98,9 +109,7 @@ static const CliOption watch_options[] = {
 };
 
 static const CliOption tune_options[] = {
-  { "downtime", 0, CLI_TIME, "T", "how long the VM may stand still (QEMU's downtime-limit)" },
-  { "bandwidth", 0, CLI_RATE, "RATE", "how fast memory may be sent: 1GiB/s, 10Gbit/s or max" },
-  { "deadline", 0, CLI_TIME, "T", "cancel when this long after the start the VM has not moved" },
+  LIMIT_OPTIONS,
   { NULL },
 };
 
@@ -241,7 +250,9 @@ const CliVerb cli_verbs[] = {
     "active. Ctrl-C only stops watching. The exit status is that of the migration; with --all, the first that is not 0.",
     watch_options, cmd_watch, NULL, CLI_NEEDS_AGENT },
   { NULL, "tune", "MIG", "change the limits of a running migration",
-    "qmig tune last --bandwidth max --downtime 500ms", NULL,
+    "qmig tune last --bandwidth max --downtime 500ms",
+    "They are bounds: within them qmig sets QEMU's own values. 'qmig watch' tells when each was sent to QEMU, accepted, and is\n"
+    "in force. The throttle, the bandwidth of post-copy and xbzrle can only be turned where the migration was started with them.",
     tune_options, cmd_tune, &qmig_migration_info_type, CLI_NEEDS_AGENT },
   { NULL, "switch", "MIG", "hold a migration before its switch-over, or let it go",
     "qmig switch web01 --hold\n"
@@ -344,6 +355,20 @@ const CliVerb cli_verbs[] = {
     "with its cure where it is bad. Exit status 9 where it does not answer.",
     NULL, cmd_host_test, &qmig_host_entry_type, CLI_NEEDS_AGENT },
 
+  { "policy", "list", "", "list the policies that --policy knows",
+    "qmig policy list\n"
+    "qmig policy list -o json | jq -r '.items[]|select(.allow_postcopy).name'",
+    "Those that come with qmig, and each [policy NAME] of the config file, which goes before one of the same name. The agent of\n"
+    "the host that the VM leaves decides what a name means.",
+    NULL, cmd_policy_list, &qmig_policy_type, CLI_NEEDS_AGENT },
+  { "policy", "show", "NAME", "show one policy",
+    "qmig policy show must-finish",
+    "In the config file it is a group [policy NAME] with any of: about, downtime = 300ms, deadline = 30m or none,\n"
+    "bandwidth = 1GiB/s or max, start-bandwidth = 1Gbit/s or bound, throttle-max = 50%, allow = postcopy, pause or none,\n"
+    "patience = 60s. What is left out is as built in: downtime 300ms, no deadline, no bound of the bandwidth, throttle-max 99%,\n"
+    "nothing allowed, patience 60s.",
+    NULL, cmd_policy_show, &qmig_policy_type, CLI_NEEDS_AGENT },
+
   { "agent", "run", "", "serve as the agent of this host until stopped",
     "qmig agent run --name alpha",
     "Sockets are in $QMIG_RUNTIME_DIR (default: $XDG_RUNTIME_DIR/qmig), the journal in $QMIG_STATE_DIR (default:\n"
@@ -419,7 +444,7 @@ const CliVerb cli_verbs[] = {
 
 /* clang-format on */
 
-const char *const cli_groups[] = { "vm", "migration", "host", "agent", "pki", NULL };
+const char *const cli_groups[] = { "vm", "migration", "policy", "host", "agent", "pki", NULL };
 
 const char *
 cli_group_help (const char *group)
@@ -427,6 +452,7 @@ cli_group_help (const char *group)
   static const char *const help[] = {
     "virtual machines",
     "migrations, present and past",
+    "which means a migration may use, and how far",
     "hosts that are known by name",
     "the agent of a host",
     "certificates, and who may talk to the agent",
@@ -465,7 +491,7 @@ static const CliVerb *
 fail_unknown (const char *group, const char *word, GError **error)
 {
   g_auto(GStrv) names = names_in_group (group);
-  g_autofree char *hint = cli_suggest (word, (const char *const *) names);
+  g_autofree char *hint = api_suggest (word, (const char *const *) names);
 
   if (group != NULL && *hint == '\0')
     {

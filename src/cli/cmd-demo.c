@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "api-quantity.h"
 #include "cli-follow.h"
 #include "cli-format.h"
-#include "cli-parse.h"
 #include "cli-summary.h"
 #include "cmd.h"
 #include "demo-guest.h"
@@ -40,7 +40,7 @@ read_options (Demo *self, GError **error)
   self->guest.dirty_bytes_per_s = 50 * MIB;
   if (dirty != NULL && strcmp (dirty, "idle") == 0)
     self->guest.dirty_bytes_per_s = 0;
-  else if (dirty != NULL && !cli_parse_rate (dirty, &self->guest.dirty_bytes_per_s, error))
+  else if (dirty != NULL && !api_parse_rate (dirty, &self->guest.dirty_bytes_per_s, error))
     {
       g_prefix_error (error, "--dirty: ");
       return FALSE;

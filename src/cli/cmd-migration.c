@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "api-quantity.h"
 #include "cli-follow.h"
-#include "cli-parse.h"
 #include "cmd-steer.h"
 #include "cmd.h"
 
@@ -58,7 +58,7 @@ since_time (const char *text, GError **error)
 
   if (at_us == QMIG_UNSET)
     {
-      if (!cli_parse_time (text, &ago_ms, NULL) || ago_ms > g_get_real_time () / 1000)
+      if (!api_parse_time (text, &ago_ms, NULL) || ago_ms > g_get_real_time () / 1000)
         {
           g_set_error (error, QMIG_ERROR, QMIG_EXIT_USAGE,
                        "--since: '%s' is neither as long ago as 2h nor a time as 2024-05-01T10:00:00Z", text);

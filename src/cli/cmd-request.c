@@ -8,14 +8,33 @@ QmigKnobs *
 cmd_request_knobs (Cli *cli)
 {
   g_autoptr(QmigKnobs) knobs = qmig_knobs_new ();
+  const struct { const char *option; gint64 *value; } limits[] = {
+    { "downtime", &knobs->downtime_ms },
+    { "bandwidth", &knobs->bandwidth_bytes_per_s },
+    { "deadline", &knobs->deadline_ms },
+    { "throttle-max", &knobs->throttle_max_percent },
+    { "postcopy-bandwidth", &knobs->postcopy_bandwidth_bytes_per_s },
+    { "xbzrle-cache", &knobs->xbzrle_cache_bytes },
+  };
+  gboolean any = FALSE;
 
-  knobs->downtime_ms = cli_options_number (cli->options, "downtime", QMIG_UNSET);
-  knobs->bandwidth_bytes_per_s = cli_options_number (cli->options, "bandwidth", QMIG_UNSET);
-  knobs->deadline_ms = cli_options_number (cli->options, "deadline", QMIG_UNSET);
-  if (knobs->downtime_ms == QMIG_UNSET && knobs->bandwidth_bytes_per_s == QMIG_UNSET &&
-      knobs->deadline_ms == QMIG_UNSET)
-    return NULL;
-  return g_steal_pointer (&knobs);
+  for (gsize i = 0; i < G_N_ELEMENTS (limits); i++)
+    {
+      *limits[i].value = cli_options_number (cli->options, limits[i].option, QMIG_UNSET);
+      any |= *limits[i].value != QMIG_UNSET;
+    }
+  return any ? g_steal_pointer (&knobs) : NULL;
+}
+
+static void
+set_means (Cli *cli, QmigMigrateRequest *request)
+{
+  const char *allow = cli_options_text (cli->options, "allow");
+
+  request->policy = g_strdup (cli_options_text (cli->options, "policy"));
+  request->allow = allow != NULL ? g_strsplit (allow, ",", -1) : NULL;
+  request->multifd_channels = cli_options_number (cli->options, "multifd", QMIG_UNSET);
+  request->compression = g_strdup (cli_options_text (cli->options, "compression"));
 }
 
 /* The texts were checked when they were read. */
@@ -45,6 +64,7 @@ cmd_request_new (Cli *cli)
   request->qemu_binary = g_strdup (cli_options_text (cli->options, "qemu"));
   request->target_args = cli_options_texts (cli->options, "target-arg");
   request->knobs = cmd_request_knobs (cli);
+  set_means (cli, request);
   request->hold = cli_options_flag (cli->options, "hold") > 0;
   request->reason = g_strdup (cli_options_text (cli->options, "reason"));
   request->idempotency_key = g_strdup (cli_options_text (cli->options, "idempotency-key"));

@@ -10,7 +10,7 @@ G_BEGIN_DECLS
 /* Of the arguments VM [DEST] and the options; selects the host of HOST/NAME.  (transfer full) */
 QmigMigrateRequest *cmd_request_new (Cli *cli);
 
-/* NULL where none of --downtime, --bandwidth and --deadline was given.  (transfer full) (nullable) */
+/* NULL where none of the limits was given.  (transfer full) (nullable) */
 QmigKnobs *cmd_request_knobs (Cli *cli);
 
 /* One line a check, painted by its verdict. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "cli-suggest.h"
+#include "api-suggest.h"
 #include "cmd.h"
 #include "demo-report.h"
 #include "pki-values.h"
@@ -44,7 +44,7 @@ fail_unknown (GPtrArray *types, const char *name, GError **error)
   for (guint i = 0; i < types->len; i++)
     g_ptr_array_add (names, (gpointer) ((const ApiType *) g_ptr_array_index (types, i))->name);
   g_ptr_array_add (names, NULL);
-  hint = cli_suggest (name, (const char *const *) names->pdata);
+  hint = api_suggest (name, (const char *const *) names->pdata);
   g_set_error (error, QMIG_ERROR, QMIG_EXIT_NOT_FOUND, "there is no schema '%s'%s; 'qmig schema' lists them", name, hint);
   return QMIG_EXIT_NOT_FOUND;
 }

@@ -13,7 +13,7 @@ cmd_tune (Cli *cli, GError **error)
 
   if (knobs == NULL)
     {
-      g_set_error (error, QMIG_ERROR, QMIG_EXIT_USAGE, "say what to change: --downtime, --bandwidth or --deadline");
+      g_set_error (error, QMIG_ERROR, QMIG_EXIT_USAGE, "say what to change: --downtime, --bandwidth, --deadline, --throttle-max, --postcopy-bandwidth or --xbzrle-cache");
       return QMIG_EXIT_USAGE;
     }
   info = cmd_steer_find (cli, error);

@@ -37,6 +37,9 @@ int cmd_migration_samples (Cli *cli, GError **error);
 int cmd_migration_wait (Cli *cli, GError **error);
 int cmd_history (Cli *cli, GError **error);
 
+int cmd_policy_list (Cli *cli, GError **error);
+int cmd_policy_show (Cli *cli, GError **error);
+
 int cmd_agent_run (Cli *cli, GError **error);
 int cmd_agent_status (Cli *cli, GError **error);
 int cmd_agent_stop (Cli *cli, GError **error);

@@ -16,9 +16,8 @@
 #define GROUP_PREFIX "host "
 #define NAME_MAX_BYTES 64
 
-/* A file that is not there is an empty one. */
-static GKeyFile *
-load_config (GError **error)
+GKeyFile *
+qmig_client_load_config (GError **error)
 {
   g_autofree char *path = qmig_client_default_config_path ();
   g_autoptr(GKeyFile) file = g_key_file_new ();
@@ -86,7 +85,7 @@ char *
 qmig_client_get_agent_setting (const char *key)
 {
   g_autoptr(GError) unreadable = NULL;
-  g_autoptr(GKeyFile) file = load_config (&unreadable);
+  g_autoptr(GKeyFile) file = qmig_client_load_config (&unreadable);
 
   if (file != NULL)
     return g_key_file_get_string (file, AGENT_GROUP, key, NULL);
@@ -98,7 +97,7 @@ gboolean
 qmig_client_set_agent_setting (const char *key, const char *value, GError **error)
 {
   g_auto(ConfigLock) lock = lock_config (error);
-  g_autoptr(GKeyFile) file = lock >= 0 ? load_config (error) : NULL;
+  g_autoptr(GKeyFile) file = lock >= 0 ? qmig_client_load_config (error) : NULL;
 
   if (file == NULL)
     return FALSE;
@@ -177,7 +176,7 @@ qmig_client_resolve_host (const char *name_or_uri, GError **error)
   if (g_str_equal (name_or_uri, "local") || strchr (name_or_uri, ':') != NULL)
     return g_strdup (name_or_uri);
 
-  file = load_config (error);
+  file = qmig_client_load_config (error);
   if (file == NULL)
     return NULL;
 
@@ -212,7 +211,7 @@ list_labels (GKeyFile *file, const char *group)
 gboolean
 client_find_pin (const char *uri, char **pin, GError **error)
 {
-  g_autoptr(GKeyFile) file = load_config (error);
+  g_autoptr(GKeyFile) file = qmig_client_load_config (error);
   g_auto(GStrv) names = NULL;
 
   if (file == NULL)
@@ -234,7 +233,7 @@ client_find_pin (const char *uri, char **pin, GError **error)
 GPtrArray *
 qmig_client_list_hosts (GError **error)
 {
-  g_autoptr(GKeyFile) file = load_config (error);
+  g_autoptr(GKeyFile) file = qmig_client_load_config (error);
   g_auto(GStrv) names = NULL;
   GPtrArray *hosts;
 
@@ -306,7 +305,7 @@ qmig_client_add_host (const char *name, const char *uri, char **labels, GError *
 
   client = qmig_client_new (uri != NULL ? uri : "", error);
   lock = client != NULL ? lock_config (error) : -1;
-  file = lock >= 0 ? load_config (error) : NULL;
+  file = lock >= 0 ? qmig_client_load_config (error) : NULL;
   if (file == NULL)
     return FALSE;
 
@@ -331,7 +330,7 @@ qmig_client_set_host_uri (const char *name, const char *uri, GError **error)
 {
   g_autofree char *group = g_strconcat (GROUP_PREFIX, name, NULL);
   g_auto(ConfigLock) lock = qmig_client_check_host_name (name, error) ? lock_config (error) : -1;
-  g_autoptr(GKeyFile) file = lock >= 0 ? load_config (error) : NULL;
+  g_autoptr(GKeyFile) file = lock >= 0 ? qmig_client_load_config (error) : NULL;
 
   if (file == NULL)
     return FALSE;
@@ -344,7 +343,7 @@ qmig_client_remove_host (const char *name, GError **error)
 {
   g_autofree char *group = g_strconcat (GROUP_PREFIX, name, NULL);
   g_auto(ConfigLock) lock = lock_config (error);
-  g_autoptr(GKeyFile) file = lock >= 0 ? load_config (error) : NULL;
+  g_autoptr(GKeyFile) file = lock >= 0 ? qmig_client_load_config (error) : NULL;
 
   if (file == NULL)
     return FALSE;
@@ -362,7 +361,7 @@ qmig_client_remove_host (const char *name, GError **error)
 char *
 qmig_client_get_far_program (const char *uri, GError **error)
 {
-  g_autoptr(GKeyFile) file = load_config (error);
+  g_autoptr(GKeyFile) file = qmig_client_load_config (error);
   g_auto(GStrv) names = NULL;
 
   if (file == NULL)

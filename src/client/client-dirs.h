@@ -12,6 +12,9 @@ G_BEGIN_DECLS
 /* Makes @dir with mode 0700 where there is none; refuses (QMIG_EXIT_DENIED) one that others own or may write. */
 gboolean qmig_client_make_private_dir (const char *dir, GError **error);
 
+/* The whole config file, for the agent to read what else is in it; one that is not there is empty.  (transfer full) */
+GKeyFile *qmig_client_load_config (GError **error);
+
 /* What [agent] says under @key; NULL where it says nothing.  (transfer full) (nullable) */
 char *qmig_client_get_agent_setting (const char *key);
 gboolean qmig_client_set_agent_setting (const char *key, const char *value, GError **error);

@@ -14,10 +14,11 @@
 #define HORIZON_MS (30 * 60000.0)
 #define SLOW_FACTOR 2            /* going on as it is may take so much longer than with all means … */
 #define SLOW_MS 5000             /* … and this */
-#define THROTTLED_FACTOR 1.15    /* the least throttle that takes no longer than the strongest one by this … */
-#define THROTTLED_MS 500         /* … and this */
+#define THROTTLED_FACTOR 1.1     /* the least throttle that takes no longer than the strongest one by this … */
+#define THROTTLED_MS 200         /* … and this */
 #define THROTTLE_STEP 5          /* percent; smaller changes are not worth a command */
 #define EASE_STEP 15             /* percent: what is given back must be worth it */
+#define EASE_WORTH_MS 3000       /* it takes QEMU two looks, a second apart, to ease it */
 #define UNSEEN_FACTOR 2          /* a rate that filled the working set may be higher by that */
 #define EVIDENCE_PASSES 3        /* before a last resort */
 #define STALLED_MS 5000
@@ -60,17 +61,6 @@ converge_engine_free (ConvergeEngine *self)
 {
   qmig_policy_free (self->policy);
   g_free (self);
-}
-
-void
-converge_engine_set_policy (ConvergeEngine *self, const QmigPolicy *policy)
-{
-  QmigPolicy *copy = qmig_policy_copy (policy);
-
-  qmig_policy_free (self->policy);
-  self->policy = copy;
-  self->hopeless_since_ms = -1;
-  self->waits = self->at_last_resort = FALSE;
 }
 
 /* -- the bounds ------------------------------------------------------------------ */
@@ -145,6 +135,7 @@ course_with (const ConvergeEngine *self, gint64 throttle, double dirty)
     .next_throttle = throttle / 100.0,
     .next_from = passes_to_throttle (self, seen->n_triggers),
     .room_ms = room_ms (self, MAX (throttle / 100.0, seen->throttle)),
+    .at_once = throttle > PARKED_PERCENT,
     .limit_ms = MIN (HORIZON_MS, MAX (deadline_left_ms (self), 0)),
   };
 }
@@ -284,7 +275,7 @@ limit_for (const ConvergeEngine *self, const ConvergeOutlook *outlook)
 {
   double room = room_ms (self, throttle_ahead (self));
 
-  return outlook->fits ? CLAMP (LIMIT_SLACK * outlook->need_ms, MIN (CONVERGE_LEAST_NEED_MS, room), room) : room;
+  return outlook->fits && self->throttle <= PARKED_PERCENT ? CLAMP (LIMIT_SLACK * outlook->need_ms, MIN (CONVERGE_LEAST_NEED_MS, room), room) : room;
 }
 
 static gboolean
@@ -299,7 +290,8 @@ is_new_limit (const ConvergeEngine *self, double limit_ms)
 
 typedef QmigDecision *(*Rule) (ConvergeEngine *self, const ConvergeOutlook *outlook, QmigVerdict verdict);
 
-/* The computed need, where it fits; else all there is room for, so that no local minimum is missed. */
+/* The computed need, where it fits; else all there is room for, so that no local minimum is missed.  A guest that is held back is
+ * not kept waiting for a lesser need either. */
 static QmigDecision *
 rule_limit (ConvergeEngine *self, const ConvergeOutlook *outlook, QmigVerdict verdict)
 {
@@ -321,6 +313,21 @@ is_too_slow (const ConvergeEngine *self, const ConvergeOutlook *outlook, const C
   return best->fits && (!outlook->fits || outlook->ms > SLOW_FACTOR * best->ms + SLOW_MS);
 }
 
+static gboolean
+may_raise_bandwidth (const ConvergeEngine *self)
+{
+  gint64 bound = self->policy->bandwidth_bytes_per_s;
+
+  return self->bandwidth > 0 && (bound <= 0 || self->bandwidth < bound);
+}
+
+/* Under the bandwidth as it is now. */
+static gboolean
+is_send_measured (const ConvergeEngine *self)
+{
+  return self->seen.send_high > 0;
+}
+
 static QmigDecision *
 rule_bandwidth (ConvergeEngine *self, const ConvergeOutlook *outlook, QmigVerdict verdict)
 {
@@ -328,7 +335,7 @@ rule_bandwidth (ConvergeEngine *self, const ConvergeOutlook *outlook, QmigVerdic
   double wanted = self->seen.dirty / CONVERGE_WORTHWHILE;
   QmigDecision *decision;
 
-  if (self->bandwidth == bound || self->bandwidth <= 0 || outlook->fits)
+  if (outlook->fits || !may_raise_bandwidth (self) || !is_send_measured (self))
     return NULL;
   decision = decision_new (self, QMIG_ACTION_SET, "bandwidth", verdict);
   wanted = MAX (wanted, 1.5 * self->bandwidth);
@@ -373,7 +380,7 @@ rule_throttle (ConvergeEngine *self, const ConvergeOutlook *outlook, QmigVerdict
   ConvergeOutlook best = outlook_with (self, strongest, dirty);
   gint64 needed;
 
-  if (strongest <= self->throttle || !is_too_slow (self, outlook, &best))
+  if (strongest <= self->throttle || may_raise_bandwidth (self) || !is_send_measured (self) || !is_too_slow (self, outlook, &best))
     return NULL;
   needed = throttle_needed (self, strongest, dirty, THROTTLED_FACTOR * best.ms + THROTTLED_MS);
   return needed >= self->throttle + THROTTLE_STEP ? tell_throttle (self, needed, "throttle", verdict) : NULL;
@@ -386,7 +393,7 @@ rule_ease (ConvergeEngine *self, const ConvergeOutlook *outlook, QmigVerdict ver
   ConvergeOutlook best;
   gint64 needed;
 
-  if (self->throttle <= PARKED_PERCENT || !outlook->fits || self->seen.n_triggers < self->throttle_told + 4 ||
+  if (self->throttle <= PARKED_PERCENT || !outlook->fits || outlook->ms < EASE_WORTH_MS || self->seen.n_triggers < self->throttle_told + 3 ||
       self->seen.throttle * 100 < self->throttle - 1)
     return NULL;
   best = outlook_with (self, self->throttle, dirty_at_worst (self));
@@ -399,7 +406,7 @@ static gboolean
 is_hopeless (ConvergeEngine *self, const ConvergeOutlook *outlook)
 {
   ConvergeOutlook best = outlook_with (self, MAX (strongest_throttle (self), self->throttle), self->seen.dirty);
-  gboolean hopeless = !outlook->fits && !best.fits && self->seen.n_passes >= EVIDENCE_PASSES;
+  gboolean hopeless = !outlook->fits && !best.fits && !may_raise_bandwidth (self) && self->seen.n_passes >= EVIDENCE_PASSES;
 
   if (!hopeless)
     {
@@ -484,19 +491,57 @@ static const Rule rules[] = {
 
 /* -- what is called ---------------------------------------------------------------------------------- */
 
+static gint64
+first_bandwidth (const ConvergeEngine *self)
+{
+  gint64 bound = self->policy->bandwidth_bytes_per_s;
+  gint64 start = self->policy->start_bandwidth_bytes_per_s;
+
+  return start > 0 && (bound <= 0 || start < bound) ? start : bound;
+}
+
 QmigDecision *
 converge_engine_start (ConvergeEngine *self)
 {
   QmigDecision *decision = decision_new (self, QMIG_ACTION_SET, "start", QMIG_VERDICT_NOT_ENOUGH_DATA);
-  gint64 bound = self->policy->bandwidth_bytes_per_s;
-  gint64 start = self->policy->start_bandwidth_bytes_per_s;
 
-  self->bandwidth = start > 0 && (bound <= 0 || start < bound) ? start : bound;
-  decision->bandwidth_limit_bytes_per_s = self->bandwidth;
+  decision->bandwidth_limit_bytes_per_s = self->bandwidth = first_bandwidth (self);
   set_limit (self, decision, MIN (CONVERGE_LEAST_NEED_MS, room_ms (self, 0)));
   if (self->means.can_throttle)
     decision->throttle_percent = self->throttle;
   decision->text = converge_text_start (decision, room_ms (self, 0));
+  return decision;
+}
+
+/* What ran at the old bound runs at the new one; what is beyond it comes down. */
+static gint64
+bandwidth_within (const ConvergeEngine *self, gint64 old_bound)
+{
+  gint64 bound = self->policy->bandwidth_bytes_per_s;
+  gboolean beyond = bound > 0 && (self->bandwidth <= 0 || self->bandwidth > bound);
+
+  return beyond || self->bandwidth == old_bound ? bound : self->bandwidth;
+}
+
+QmigDecision *
+converge_engine_set_policy (ConvergeEngine *self, const QmigPolicy *policy)
+{
+  gint64 old_bound = self->policy->bandwidth_bytes_per_s;
+  QmigPolicy *copy = qmig_policy_copy (policy);
+  QmigDecision *decision;
+
+  qmig_policy_free (self->policy);
+  self->policy = copy;
+  self->hopeless_since_ms = -1;
+  self->waits = self->at_last_resort = FALSE;
+
+  decision = decision_new (self, QMIG_ACTION_SET, "bounds", QMIG_VERDICT_NOT_ENOUGH_DATA);
+  decision->bandwidth_limit_bytes_per_s = self->bandwidth = bandwidth_within (self, old_bound);
+  self->throttle = CLAMP (self->throttle, PARKED_PERCENT, MAX (strongest_throttle (self), PARKED_PERCENT));
+  set_limit (self, decision, MIN (self->limit_ms, room_ms (self, throttle_ahead (self))));
+  if (self->means.can_throttle)
+    decision->throttle_percent = self->throttle;
+  decision->text = converge_text_bounds (decision, policy);
   return decision;
 }
 

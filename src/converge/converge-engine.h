@@ -37,8 +37,9 @@ ConvergeEngine *converge_engine_new (const QmigPolicy *policy, const ConvergeMea
 void converge_engine_free (ConvergeEngine *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (ConvergeEngine, converge_engine_free)
 
-/* A person turned a knob: the bounds are new, what was seen stays. */
-void converge_engine_set_policy (ConvergeEngine *self, const QmigPolicy *policy);
+/* A person turned a knob: the bounds are new, what was seen stays.  Returns what keeps QEMU within them until the next look.
+ * (transfer full) */
+QmigDecision *converge_engine_set_policy (ConvergeEngine *self, const QmigPolicy *policy);
 
 /* What QEMU is to get before it starts: downtime limit, bandwidth, throttle.  (transfer full) */
 QmigDecision *converge_engine_start (ConvergeEngine *self);

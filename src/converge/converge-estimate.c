@@ -3,7 +3,7 @@
 
 #define WINDOW_MS 400      /* four of QEMU's own windows */
 #define SEND_WEIGHT 0.4    /* of the newest window */
-#define LEAST_PASS_MS 20   /* shorter ones are not told apart by samples */
+#define LEAST_PASS_MS 100  /* QEMU's numbers are no finer */
 #define TRIGGER_MS 1000    /* QEMU: at least that long between the looks at which auto-converge counts */
 #define SATURATED 0.9      /* of the working set found again */
 #define FORGET 0.15        /* how fast a working set that was not seen again is forgotten, per pass */
@@ -37,7 +37,7 @@ open_window (ConvergeEstimate *self, const QmigSample *sample)
   self->window_zero = known (sample->zero_bytes);
 }
 
-/* Another cap: what was seen under the old one says nothing. */
+/* Another cap: what was seen under the old one is a lower bound at most. */
 static void
 mind_bandwidth_limit (ConvergeEstimate *self, const QmigSample *sample)
 {
@@ -45,8 +45,9 @@ mind_bandwidth_limit (ConvergeEstimate *self, const QmigSample *sample)
 
   if (limit == self->bandwidth_limit)
     return;
-  if (self->bandwidth_limit >= 0)
-    self->send = self->send_low = self->send_high = 0;
+  self->send_low = self->send_high = 0;
+  if (limit > 0)
+    self->send = MIN (self->send, limit);
   self->bandwidth_limit = limit;
   open_window (self, sample);
 }
@@ -102,19 +103,20 @@ count_trigger (ConvergeEstimate *self)
   self->n_triggers++;
 }
 
-/* The rate by one pass, as if the guest had not been throttled. */
+/* What was found, less what had been left of the pass before because QEMU looks once that little is left. */
 static double
-rate_by (const ConvergePass *pass)
+rate_by_pass (const ConvergeEstimate *self, const ConvergePass *pass)
 {
-  return pass->left_bytes * 1000 / MAX (pass->taken_ms, LEAST_PASS_MS) / MAX (1 - pass->throttle, 0.01);
+  return MAX (pass->left_bytes - self->threshold_bytes, 0) * 1000 / MAX (pass->taken_ms, LEAST_PASS_MS);
 }
 
+/* QEMU counts what it finds newly written, over a second and more; in a first pass shorter than that it has not counted yet. */
 static void
-measure_dirty (ConvergeEstimate *self)
+measure_dirty (ConvergeEstimate *self, const QmigSample *sample)
 {
   const ConvergePass *last = converge_estimate_pass (self, 0);
   const ConvergePass *before = converge_estimate_pass (self, 1);
-  double rate = rate_by (last);
+  double rate = sample->dirty_bytes_per_s > 0 ? sample->dirty_bytes_per_s : rate_by_pass (self, last);
 
   if (last->left_bytes >= self->working_set_bytes)
     self->working_set_bytes = last->left_bytes;
@@ -123,7 +125,7 @@ measure_dirty (ConvergeEstimate *self)
 
   self->saturated = last->left_bytes >= SATURATED * self->working_set_bytes &&
                     (before == NULL || before->left_bytes >= SATURATED * last->left_bytes);
-  self->dirty = before != NULL ? MAX (rate, rate_by (before)) : rate;
+  self->dirty = rate / MAX (1 - last->throttle, 0.01);
 }
 
 static void
@@ -143,7 +145,7 @@ begin_pass (ConvergeEstimate *self, const QmigSample *sample)
   *next = begun;
   self->n_passes++;
   count_trigger (self);
-  measure_dirty (self);
+  measure_dirty (self, sample);
 }
 
 void
@@ -167,6 +169,7 @@ converge_estimate_take (ConvergeEstimate *self, const QmigSample *sample)
   self->pass = sample->pass;
   self->transferred = sample->transferred_bytes;
   self->left_bytes = known (sample->remaining_bytes);
+  self->threshold_bytes = self->send * known (sample->downtime_limit_ms) / 1000;
   self->total_bytes = known (sample->total_bytes);
   self->throttle = CLAMP (known (sample->throttle_percent), 0, 99) / 100.0;
 }

@@ -32,6 +32,7 @@ typedef struct
   double total_bytes;
   double throttle;           /* in force, 0..1 */
   double bandwidth_limit;    /* bytes per second, 0: none */
+  double threshold_bytes;    /* QEMU looks for newly written pages when no more than that is left */
   double progress_ms;        /* when a byte was last sent */
 
   /* Bytes per second; 0: not known yet. */

@@ -44,7 +44,7 @@ converge_course_follow (const ConvergeCourse *course)
       outlook.need_ms = left * 1000 / course->send;
       next = written_in (course, outlook.passes, outlook.need_ms + LOOK_MS);
       outlook.fits = outlook.need_ms <= course->room_ms;
-      if (outlook.fits && (outlook.need_ms <= CONVERGE_LEAST_NEED_MS || next > CONVERGE_WORTHWHILE * left))
+      if (outlook.fits && (course->at_once || outlook.need_ms <= CONVERGE_LEAST_NEED_MS || next > CONVERGE_WORTHWHILE * left))
         break;
       outlook.ms += outlook.need_ms + LOOK_MS;
       outlook.bytes += left;

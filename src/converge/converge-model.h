@@ -21,6 +21,7 @@ typedef struct
   double next_throttle;     /* … and from the end of … */
   guint next_from;          /* … so many passes on */
   double room_ms;           /* what the copying may take while the guest stands still */
+  gboolean at_once;         /* stop as soon as it fits: a guest that is held back suffers from each further pass */
   double limit_ms;          /* no longer than that is looked ahead */
 } ConvergeCourse;
 

@@ -109,6 +109,16 @@ converge_text_start (const QmigDecision *decision, double room_ms)
 }
 
 char *
+converge_text_bounds (const QmigDecision *decision, const QmigPolicy *policy)
+{
+  g_autofree char *budget = converge_text_time (policy->downtime_ms);
+  g_autofree char *bandwidth = converge_text_rate (decision->bandwidth_limit_bytes_per_s);
+
+  return g_strdup_printf ("the bounds were changed: a budget of %s, now at %s with a limit of %" G_GINT64_FORMAT " ms", budget, bandwidth,
+                          decision->downtime_limit_ms);
+}
+
+char *
 converge_text_limit (const QmigDecision *decision, const ConvergeOutlook *outlook)
 {
   g_autofree char *now = situation (decision);

@@ -11,6 +11,7 @@ G_BEGIN_DECLS
 /* All (transfer full). */
 char *converge_text_forecast (const QmigForecast *forecast);
 char *converge_text_start (const QmigDecision *decision, double room_ms);
+char *converge_text_bounds (const QmigDecision *decision, const QmigPolicy *policy);
 char *converge_text_limit (const QmigDecision *decision, const ConvergeOutlook *outlook);
 char *converge_text_bandwidth (const QmigDecision *decision, gint64 bound);
 char *converge_text_throttle (const QmigDecision *decision, gboolean saturated);

@@ -9,6 +9,7 @@
 #include "api-error.h"
 #include "qmp-client.h"
 #include "qmp-commands.h"
+#include "qmp-schema.h"
 
 #define PROBE_MS 10000
 /* What of a failed probe's stderr is told. */
@@ -70,6 +71,8 @@ binary_copy (const QmigBinary *self)
 
   copy->version = g_strdup (self->version);
   copy->machines = g_strdupv (self->machines);
+  copy->capabilities = g_strdupv (self->capabilities);
+  copy->compressions = g_strdupv (self->compressions);
 
   return copy;
 }
@@ -79,6 +82,8 @@ qmig_binary_free (QmigBinary *self)
 {
   g_free (self->version);
   g_strfreev (self->machines);
+  g_strfreev (self->capabilities);
+  g_strfreev (self->compressions);
   g_free (self);
 }
 
@@ -158,18 +163,37 @@ add_stderr (Probe *probe, const char *path, GError **error)
     g_prefix_error (error, "'%s' does not answer as QEMU: ", path);
 }
 
+char **
+qmig_binary_ask_compressions (QmpClient *client, QmpWait *wait, GError **error)
+{
+  static const char *const known_words[] = { "none", "zlib", "zstd", NULL };
+  g_autoptr(QmpSchema) schema = qmp_schema_read (client, wait, error);
+  g_autoptr(GStrvBuilder) words = g_strv_builder_new ();
+
+  if (schema == NULL)
+    return NULL;
+  for (const char *const *word = known_words; *word != NULL; word++)
+    if (qmp_schema_argument_accepts (schema, "migrate-set-parameters", "multifd-compression", *word))
+      g_strv_builder_add (words, *word);
+  return g_strv_builder_end (words);
+}
+
 static QmigBinary *
 ask (Probe *probe, QmpWait *wait, GError **error)
 {
   g_autoptr(QmpClient) client = qmp_client_open_stream (probe->stream, wait, error);
   g_auto(GStrv) machines = client ? qmp_query_machines (client, wait, error) : NULL;
+  g_auto(GStrv) capabilities = machines ? qmp_query_capability_names (client, wait, error) : NULL;
+  g_auto(GStrv) compressions = capabilities ? qmig_binary_ask_compressions (client, wait, error) : NULL;
   QmigBinary *binary;
 
-  if (machines == NULL)
+  if (compressions == NULL)
     return NULL;
   binary = g_new0 (QmigBinary, 1);
   binary->version = g_strdup (qmp_client_get_version_text (client));
   binary->machines = g_steal_pointer (&machines);
+  binary->capabilities = g_steal_pointer (&capabilities);
+  binary->compressions = g_steal_pointer (&compressions);
 
   return binary;
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "converge-policy.h"
 #include "pki.h"
 #include "qmig-process.h"
 
@@ -126,4 +127,28 @@ qmig_env_host_info (const QmigEnv *self)
   g_autoptr(QmigJournal) journal = qmig_journal_open (self->state_dir, NULL);
 
   return qmig_env_host_info_from (self, journal);
+}
+
+static QmigPolicy *
+find_policy (const QmigEnv *self, const char *name, GError **error)
+{
+  if (self->find_policy != NULL)
+    return self->find_policy (self, name, error);
+  if (g_str_equal (name, CONVERGE_POLICY_DEFAULT))
+    return converge_policy_new_default ();
+  g_set_error (error, QMIG_ERROR, QMIG_EXIT_NOT_FOUND, "there is no policy '%s' here", name);
+  return NULL;
+}
+
+QmigPolicy *
+qmig_env_policy_for (const QmigEnv *self, const QmigMigrateRequest *request, GError **error)
+{
+  QmigPolicy *policy;
+
+  if ((request->knobs != NULL && !converge_policy_check_knobs (request->knobs, error)) || !converge_policy_check_allow (request->allow, error))
+    return NULL;
+  policy = find_policy (self, request->policy != NULL ? request->policy : CONVERGE_POLICY_DEFAULT, error);
+  if (policy != NULL)
+    converge_policy_bound (policy, request->knobs, request->allow);
+  return policy;
 }

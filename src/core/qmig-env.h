@@ -13,6 +13,9 @@ typedef struct _QmigEnv QmigEnv;
 /* Opens the destination named @uri (or known by that name) for the calling thread.  (transfer full) */
 typedef QmigHost *(*QmigOpenHost) (const QmigEnv *env, const char *uri, GError **error);
 
+/* The policy of that name.  Any thread.  @error: QMIG_EXIT_NOT_FOUND with the near miss.  (transfer full) */
+typedef QmigPolicy *(*QmigFindPolicy) (const QmigEnv *env, const char *name, GError **error);
+
 struct _QmigEnv
 {
   char *host_name;
@@ -24,7 +27,11 @@ struct _QmigEnv
   gint64 migration_port_last;
   QmigOpenHost open_host;
   gpointer open_host_data;
+  QmigFindPolicy find_policy; /* NULL: there is the one that is built in */
 };
+
+/* What @request asks for by name, with its bounds put over it.  @error: also QMIG_EXIT_USAGE for bounds that cannot be.  (transfer full) */
+QmigPolicy *qmig_env_policy_for (const QmigEnv *self, const QmigMigrateRequest *request, GError **error);
 
 /* Facts of this machine now.  (transfer full) */
 QmigHostInfo *qmig_env_host_info (const QmigEnv *self);

@@ -76,6 +76,8 @@ fill_from_probe (QmigFacts *facts, const char *machine, QmpWait *wait, GError **
       return TRUE;
     }
   facts->binary_version = g_strdup (binary->version);
+  facts->capabilities = g_strdupv (binary->capabilities);
+  facts->compressions = g_strdupv (binary->compressions);
   facts->machine_known = machine == NULL || g_strv_contains ((const char *const *) binary->machines, machine);
   if (!facts->machine_known)
     facts->machines = near_misses (binary->machines, machine);

@@ -3,6 +3,7 @@
 
 #include "api-error.h"
 #include "json-strict.h"
+#include "qmig-binary.h"
 #include "qmp-commands.h"
 #include "qmp-error.h"
 
@@ -262,13 +263,8 @@ read_capabilities (QmigInstance *self, QmigSourceFacts *facts, QmpWait *wait, GE
 static gboolean
 read_parameters (QmigInstance *self, QmigSourceFacts *facts, QmpWait *wait, GError **error)
 {
-  g_autoptr(JsonObject) parameters = qmp_query_migrate_parameters (self->client, wait, error);
-
-  if (parameters == NULL)
-    return FALSE;
-  facts->downtime_limit_ms = json_strict_int (parameters, "downtime-limit", 300);
-  facts->max_bandwidth_bytes_per_s = json_strict_int (parameters, "max-bandwidth", 0);
-  return TRUE;
+  facts->parameters = qmp_query_migrate_parameters (self->client, wait, error);
+  return facts->parameters != NULL;
 }
 
 static gboolean
@@ -315,6 +311,7 @@ qmig_instance_read_facts (QmigInstance *self, QmpWait *wait, GError **error)
       !read_state (self, facts, wait, error) ||
       !read_capabilities (self, facts, wait, error) ||
       !read_parameters (self, facts, wait, error) ||
+      (facts->compressions = qmig_binary_ask_compressions (client, wait, error)) == NULL ||
       (facts->uuid = qmp_query_uuid (client, wait, error)) == NULL ||
       (facts->machine = qmp_query_machine_type (client, wait, error)) == NULL ||
       !qmp_query_kvm (client, &facts->kvm, wait, error) ||
@@ -350,5 +347,7 @@ qmig_source_facts_free (QmigSourceFacts *self)
   g_strfreev (self->device_types);
   g_strfreev (self->capabilities);
   g_strfreev (self->capabilities_on);
+  g_clear_pointer (&self->parameters, json_object_unref);
+  g_strfreev (self->compressions);
   g_free (self);
 }

@@ -84,8 +84,8 @@ typedef struct
   char **device_types;      /* plugged now, without */
   char **capabilities;      /* that this QEMU has */
   char **capabilities_on;
-  gint64 downtime_limit_ms;
-  gint64 max_bandwidth_bytes_per_s;
+  JsonObject *parameters;   /* of migration, with their values */
+  char **compressions;      /* values of multifd-compression */
 } QmigSourceFacts;
 
 QmigSourceFacts *qmig_instance_read_facts (QmigInstance *self, QmpWait *wait, GError **error);

@@ -169,7 +169,8 @@ fill_from_events (QmigJournal *self, QmigMigrationInfo *info, GError **error)
 #define INFO_COLUMNS                                                                                       \
   "SELECT id, request, result, vm, uuid, source_host, destination_host, destination_uri, started_us,"     \
   " ended_us, step, source_pid,"                                                                           \
-  " (SELECT coalesce (max (seq), 0) FROM event WHERE event.migration = migration.id) FROM migration "
+  " (SELECT coalesce (max (seq), 0) FROM event WHERE event.migration = migration.id),"                      \
+  " json_extract (plan, '$.policy') FROM migration "
 
 static gboolean
 fill_from_row (QmigJournal *self, JournalQuery *query, QmigMigrationInfo *info, GError **error)
@@ -177,7 +178,8 @@ fill_from_row (QmigJournal *self, JournalQuery *query, QmigMigrationInfo *info, 
   g_autoptr(QmigMigrateRequest) request = NULL;
 
   if (!journal_column_value (self, query, 1, &qmig_migrate_request_type, API_REQUIRED, (gpointer *) &request, error) ||
-      !journal_column_value (self, query, 2, &qmig_result_type, API_OPTIONAL, (gpointer *) &info->result, error))
+      !journal_column_value (self, query, 2, &qmig_result_type, API_OPTIONAL, (gpointer *) &info->result, error) ||
+      !journal_column_value (self, query, 13, &qmig_policy_type, API_OPTIONAL, (gpointer *) &info->policy, error))
     return FALSE;
 
   info->id = g_strdup (journal_column_text (query, 0));

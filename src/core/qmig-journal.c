@@ -14,6 +14,7 @@ qmig_journal_entry_copy (const QmigJournalEntry *self)
   copy->id = g_strdup (self->id);
   copy->request = self->request == NULL ? NULL : qmig_migrate_request_copy (self->request);
   copy->plan = self->plan == NULL ? NULL : qmig_plan_copy (self->plan);
+  copy->policy = self->policy == NULL ? NULL : qmig_policy_copy (self->policy);
   copy->vm = g_strdup (self->vm);
   copy->uuid = g_strdup (self->uuid);
   copy->source_qmp = g_strdup (self->source_qmp);
@@ -32,6 +33,7 @@ qmig_journal_entry_free (QmigJournalEntry *self)
   g_free (self->id);
   g_clear_pointer (&self->request, qmig_migrate_request_free);
   g_clear_pointer (&self->plan, qmig_plan_free);
+  g_clear_pointer (&self->policy, qmig_policy_free);
   g_free (self->vm);
   g_free (self->uuid);
   g_free (self->source_qmp);

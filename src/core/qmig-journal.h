@@ -43,6 +43,7 @@ typedef struct
   char *id;
   QmigMigrateRequest *request;
   QmigPlan *plan;           /* (nullable) before stage 0 is over */
+  QmigPolicy *policy;       /* of a migration that is worked on: as it holds now; durable as part of the plan (nullable) */
   char *vm;
   char *uuid;
   char *source_qmp;

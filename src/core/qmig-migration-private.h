@@ -3,6 +3,7 @@
 
 /* What the runner, the steps and recovery share of one migration. */
 
+#include "converge-engine.h"
 #include "qmig-instance.h"
 #include "qmig-migration.h"
 #include "qmig-sampler.h"
@@ -36,6 +37,8 @@ struct _QmigMigration
   QmigMigrationInfo *info;
   QmigKnobs *wanted;         /* knobs not yet given to QEMU (nullable) */
   char *cancel_reason;       /* (nullable) */
+  char **armed;              /* capabilities that are on at the source; NULL while there is no plan */
+  gint64 memory_bytes;       /* likewise */
   gboolean point_of_no_return;
   gboolean over;             /* the result is told */
 
@@ -44,7 +47,10 @@ struct _QmigMigration
   QmigJournalEntry *entry;
   QmigInstance *source;      /* (nullable) before stage 0, and when it was gone at recovery */
   QmigHost *host;
-  QmigKnobs *knobs;          /* in force */
+  QmigKnobs *knobs;          /* bounds that hold now; downtime and bandwidth are always set */
+  QmigKnobs *unconfirmed;    /* of these, what QEMU took and is not yet seen to work with */
+  ConvergeEngine *engine;    /* (nullable) before the first limits are given */
+  QmigDecision *limits;      /* what it decided last of each, for QEMU */
   QmigSampler sampler;
   gint64 left_bytes;         /* as last seen */
   GSource *deadline;
@@ -92,6 +98,10 @@ void qmig_migration_set_sample (QmigMigration *self, const QmigSample *sample);
 gboolean qmig_migration_is_hold_wanted (QmigMigration *self);
 /* Knobs that came in since the last call; %NULL for none.  (transfer full) */
 QmigKnobs *qmig_migration_take_knobs (QmigMigration *self);
+/* qmig-migration-bounds.c: at birth, those of the plan or of the policy that is asked for. */
+void qmig_migration_take_bounds (QmigMigration *self);
+/* The bounds as they are now, in the journal for recovery and in what is told of the migration.  Needs a plan. */
+gboolean qmig_migration_publish_bounds (QmigMigration *self, GError **error);
 /* Arms the deadline anew, counted from the start of the migration. */
 void qmig_migration_arm_deadline (QmigMigration *self, gint64 deadline_ms);
 

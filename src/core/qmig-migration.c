@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "qmig-migration-private.h"
 
+#include "converge-policy.h"
 #include "json-strict.h"
 #include "qmig-inventory.h"
-#include "qmig-plan.h"
+#include "qmig-knobs.h"
+#include "qmig-plan-means.h"
 #include "qmig-recover.h"
 #include "qmig-steps.h"
 #include "qmp-error.h"
@@ -192,12 +194,7 @@ merge_wanted (QmigMigration *self, const QmigKnobs *knobs)
 {
   if (self->wanted == NULL)
     self->wanted = qmig_knobs_new ();
-  if (knobs->downtime_ms != QMIG_UNSET)
-    self->wanted->downtime_ms = knobs->downtime_ms;
-  if (knobs->bandwidth_bytes_per_s != QMIG_UNSET)
-    self->wanted->bandwidth_bytes_per_s = knobs->bandwidth_bytes_per_s;
-  if (knobs->deadline_ms != QMIG_UNSET)
-    self->wanted->deadline_ms = knobs->deadline_ms;
+  qmig_knobs_merge (self->wanted, knobs);
   g_main_context_wakeup (self->context);
 }
 
@@ -226,22 +223,18 @@ qmig_migration_go (QmigMigration *self, GError **error)
   return set_hold (self, FALSE, error);
 }
 
-/* QEMU takes negative numbers for very large ones: they are refused here. */
+/* With the lock held.  Before there is a plan nobody knows; then it is told when they are taken. */
 static gboolean
-knobs_are_sane (const QmigKnobs *knobs, GError **error)
+are_armed (QmigMigration *self, const QmigKnobs *knobs, GError **error)
 {
-  const char *problem = NULL;
+  for (gsize i = 0; i < qmig_n_knobs && self->armed != NULL; i++)
+    {
+      gint64 value = qmig_knob_get (&qmig_knobs[i], knobs);
 
-  if (knobs->downtime_ms != QMIG_UNSET && (knobs->downtime_ms < 1 || knobs->downtime_ms > 2000000))
-    problem = "the downtime limit must be between 1 ms and 2000 s";
-  else if (knobs->bandwidth_bytes_per_s != QMIG_UNSET && knobs->bandwidth_bytes_per_s != 0 && knobs->bandwidth_bytes_per_s < 1000)
-    problem = "the bandwidth must be 0 (unlimited) or at least 1000 bytes per second";
-  else if (knobs->deadline_ms != QMIG_UNSET && knobs->deadline_ms < 1)
-    problem = "the deadline must be at least 1 ms";
-  if (problem == NULL)
-    return TRUE;
-  g_set_error_literal (error, QMIG_ERROR, QMIG_EXIT_USAGE, problem);
-  return FALSE;
+      if (value != QMIG_UNSET && !qmig_knob_check_armed (&qmig_knobs[i], value, self->armed, self->memory_bytes, error))
+        return FALSE;
+    }
+  return TRUE;
 }
 
 gboolean
@@ -249,7 +242,7 @@ qmig_migration_tune (QmigMigration *self, const QmigKnobs *knobs, GError **error
 {
   g_autoptr(GMutexLocker) locker = g_mutex_locker_new (&self->lock);
 
-  if (!knobs_are_sane (knobs, error) || !may_still_steer (self, "tune", error))
+  if (!converge_policy_check_knobs (knobs, error) || !may_still_steer (self, "tune", error) || !are_armed (self, knobs, error))
     return FALSE;
   merge_wanted (self, knobs);
   return TRUE;
@@ -546,6 +539,7 @@ qmig_migration_init (QmigMigration *self)
   self->context = g_main_context_new ();
   self->cancellable = g_cancellable_new ();
   self->result = qmig_result_new ();
+  self->limits = qmig_decision_new ();
   qmig_sampler_init (&self->sampler);
 }
 
@@ -556,8 +550,12 @@ qmig_migration_finalize (GObject *object)
 
   g_clear_pointer (&self->journal, qmig_journal_close);
   g_clear_pointer (&self->entry, qmig_journal_entry_free);
+  g_clear_pointer (&self->engine, converge_engine_free);
+  g_clear_pointer (&self->limits, qmig_decision_free);
   g_clear_pointer (&self->knobs, qmig_knobs_free);
+  g_clear_pointer (&self->unconfirmed, qmig_knobs_free);
   g_clear_pointer (&self->wanted, qmig_knobs_free);
+  g_strfreev (self->armed);
   g_clear_pointer (&self->info, qmig_migration_info_free);
   g_clear_pointer (&self->result, qmig_result_free);
   g_clear_object (&self->cancellable);
@@ -574,12 +572,6 @@ static void
 qmig_migration_class_init (QmigMigrationClass *klass)
 {
   G_OBJECT_CLASS (klass)->finalize = qmig_migration_finalize;
-}
-
-static gint64
-or_default (gint64 wanted, gint64 fallback)
-{
-  return wanted != QMIG_UNSET ? wanted : fallback;
 }
 
 /* @journal and @entry: (transfer full) */
@@ -601,9 +593,6 @@ migration_new (const QmigEnv         *env,
   self->entry = entry;
   self->began_us = g_get_monotonic_time () - (g_get_real_time () - entry->started_us);
 
-  self->knobs = request->knobs != NULL ? qmig_knobs_copy (request->knobs) : qmig_knobs_new ();
-  self->knobs->downtime_ms = or_default (self->knobs->downtime_ms, QMIG_DEFAULT_DOWNTIME_MS);
-  self->knobs->bandwidth_bytes_per_s = or_default (self->knobs->bandwidth_bytes_per_s, QMIG_DEFAULT_BANDWIDTH);
 
   self->info = qmig_migration_info_new ();
   self->info->id = g_strdup (entry->id);
@@ -619,6 +608,7 @@ migration_new (const QmigEnv         *env,
   self->info->source_pid = entry->source_pid;
   self->info->hold_wanted = request->hold;
   self->info->last_seq = entry->last_seq;
+  qmig_migration_take_bounds (self);
   return self;
 }
 
@@ -644,7 +634,8 @@ new_id (void)
 static QmigJournalEntry *
 new_entry (const QmigEnv *env, const QmigMigrateRequest *request, GError **error)
 {
-  g_autoptr(QmigVm) vm = qmig_inventory_find (env, request->vm, error);
+  g_autoptr(QmigPolicy) policy = qmig_plan_check_request (request, error) ? qmig_env_policy_for (env, request, error) : NULL;
+  g_autoptr(QmigVm) vm = policy != NULL ? qmig_inventory_find (env, request->vm, error) : NULL;
   QmigJournalEntry *entry;
 
   if (vm == NULL)
@@ -659,6 +650,7 @@ new_entry (const QmigEnv *env, const QmigMigrateRequest *request, GError **error
   entry = g_new0 (QmigJournalEntry, 1);
   entry->id = new_id ();
   entry->request = qmig_migrate_request_copy (request);
+  entry->policy = g_steal_pointer (&policy);
   entry->vm = g_strdup (vm->name != NULL ? vm->name : request->vm);
   entry->uuid = g_strdup (vm->uuid);
   entry->source_qmp = g_strdup (vm->qmp);
@@ -707,8 +699,6 @@ qmig_migration_start (const QmigEnv            *env,
 {
   QmigJournalEntry *entry;
 
-  if (request->knobs != NULL && !knobs_are_sane (request->knobs, error))
-    return NULL;
   entry = new_entry (env, request, error);
   return entry != NULL ? qmig_migration_start_entry (env, entry, observer, user_data, existing, error) : NULL;
 }

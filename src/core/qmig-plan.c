@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "qmig-plan.h"
 
+#include <string.h>
+
 #include "qmig-cmdline.h"
+#include "qmig-plan-means.h"
 
 /* A silent source loses its reservation after this long; it is renewed four times as often. */
 #define LEASE_MS 20000
@@ -411,25 +414,24 @@ plan_command_line (const Planning *p)
 
 /* -- what will be said to QEMU ---------------------------------------------- */
 
-/* return-path also where it is on by default in newer QEMUs: what is asked for by name is there or refused. */
-static const char *const source_capabilities[] = { "events", "return-path", "pause-before-switchover", NULL };
-
-static void
-plan_capabilities (const Planning *p)
+/* "multifd-channels=4, multifd-compression=zstd" after @head; NULL for none.  (transfer full) (nullable) */
+static char *
+parameters_text (const char *head, JsonNode *parameters)
 {
-  g_autoptr(GStrvBuilder) off = g_strv_builder_new ();
+  g_autoptr(GString) text = g_string_new (head);
+  JsonObjectIter iter;
+  const char *name;
+  JsonNode *value;
 
-  for (const char *const *name = source_capabilities; *name != NULL; name++)
+  json_object_iter_init (&iter, json_node_get_object (parameters));
+  while (json_object_iter_next (&iter, &name, &value))
     {
-      if (!has (p->source->capabilities, *name))
-        add_check (p->plan, "capabilities", QMIG_CHECK_FAIL, "use a QEMU that has it", "QEMU %s has no capability '%s'", p->source->version_text, *name);
-      if (!has (p->source->capabilities_on, *name))
-        g_strv_builder_add (off, *name);
+      g_autofree char *printed = json_node_get_value_type (value) == G_TYPE_STRING ? json_node_dup_string (value)
+                                                                                    : g_strdup_printf ("%" G_GINT64_FORMAT, json_node_get_int (value));
+
+      g_string_append_printf (text, "%s%s=%s", text->len > strlen (head) ? ", " : " ", name, printed);
     }
-  p->plan->capabilities_on = g_strdupv ((char **) source_capabilities);
-  p->plan->capabilities_off = g_strv_builder_end (off);
-  p->plan->restore_downtime_ms = p->source->downtime_limit_ms;
-  p->plan->restore_bandwidth_bytes_per_s = p->source->max_bandwidth_bytes_per_s;
+  return text->len > strlen (head) ? g_string_free (g_steal_pointer (&text), FALSE) : NULL;
 }
 
 static void
@@ -438,14 +440,23 @@ plan_commands (const Planning *p)
   g_autoptr(GStrvBuilder) list = g_strv_builder_new ();
   g_autofree char *on = g_strjoinv (", ", p->plan->capabilities_on);
   g_autofree char *set = g_strdup_printf ("source: migrate-set-capabilities %s", on);
+  g_autofree char *more = g_strjoinv (", ", p->plan->incoming_capabilities);
+  g_autofree char *incoming = g_strdup_printf ("destination: migrate-set-capabilities events, return-path, late-block-activate%s%s",
+                                               *more != '\0' ? ", " : "", more);
+  g_autofree char *theirs = parameters_text ("destination: migrate-set-parameters", p->plan->incoming_parameters);
+  g_autofree char *ours = parameters_text ("source: migrate-set-parameters", p->plan->parameters);
   gboolean tls = g_str_equal (p->plan->transport, "tls");
 
-  g_strv_builder_add (list, "destination: migrate-set-capabilities events, return-path, late-block-activate");
+  g_strv_builder_add (list, incoming);
+  if (theirs != NULL)
+    g_strv_builder_add (list, theirs);
   if (tls)
     g_strv_builder_add (list, "destination: object-add authz-simple, tls-creds-x509; migrate-set-parameters tls-creds, tls-authz");
   g_strv_builder_add_many (list, "destination: migrate-incoming", set, NULL);
   if (tls)
     g_strv_builder_add (list, "source: object-add tls-creds-x509; migrate-set-parameters tls-creds, tls-hostname");
+  if (ours != NULL)
+    g_strv_builder_add (list, ours);
   g_strv_builder_add_many (list, "source: migrate-set-parameters max-bandwidth, downtime-limit", "source: migrate",
                            "source: migrate-continue at pre-switchover", NULL);
   if (p->plan->was_running)
@@ -464,6 +475,7 @@ choose_binary (const Planning *p)
 
 QmigPlan *
 qmig_plan_make (const QmigMigrateRequest *request,
+                const QmigPolicy         *policy,
                 const char               *destination_uri,
                 const QmigHostInfo       *source_host,
                 const QmigSourceFacts    *source,
@@ -475,6 +487,7 @@ qmig_plan_make (const QmigMigrateRequest *request,
   plan->checks = g_ptr_array_new_with_free_func ((GDestroyNotify) qmig_check_free);
   plan->vm = g_strdup (request->new_name != NULL ? request->new_name : source->name);
   plan->uuid = g_strdup (source->uuid);
+  plan->policy = qmig_policy_copy (policy);
   plan->source = g_strdup (source_host->name);
   plan->destination = g_strdup (destination->host->name);
   plan->was_running = qmp_run_state_is_live (source->run_state);
@@ -498,7 +511,7 @@ qmig_plan_make (const QmigMigrateRequest *request,
   plan_stream (&p);
   check_transport (&p);
   plan_command_line (&p);
-  plan_capabilities (&p);
+  qmig_plan_choose_means (plan, request, source, destination);
   plan_commands (&p);
   return plan;
 }
@@ -516,6 +529,18 @@ qmig_plan_refusal (const QmigPlan *plan)
         g_string_append_printf (text, "%s%s: %s", text->len > 0 ? "; " : "", check->id, check->text);
     }
   return text->len > 0 ? g_string_free (g_steal_pointer (&text), FALSE) : NULL;
+}
+
+/* @more: (nullable).  (transfer full) */
+static char **
+join (const char *const *list, char **more)
+{
+  g_autoptr(GStrvBuilder) all = g_strv_builder_new ();
+
+  g_strv_builder_addv (all, (const char **) list);
+  if (more != NULL)
+    g_strv_builder_addv (all, (const char **) more);
+  return g_strv_builder_end (all);
 }
 
 QmigIncomingSpec *
@@ -538,6 +563,7 @@ qmig_plan_incoming_spec (const QmigPlan *plan, const QmigMigrateRequest *request
   spec->listen = g_strdup (plan->listen);
   spec->port = plan->port;
   spec->port_last = plan->port_last;
-  spec->capabilities = g_strdupv ((char **) capabilities);
+  spec->capabilities = join (capabilities, plan->incoming_capabilities);
+  spec->parameters = plan->incoming_parameters != NULL ? json_node_copy (plan->incoming_parameters) : NULL;
   return spec;
 }

@@ -11,13 +11,10 @@
 
 G_BEGIN_DECLS
 
-/* What a request leaves open. */
-#define QMIG_DEFAULT_DOWNTIME_MS 300   /* QEMU's own */
-#define QMIG_DEFAULT_BANDWIDTH 0       /* unlimited: QEMU's 128 MiB/s would cap every fast link */
-
 /* @destination_uri: how its agent is reached; @source_host: name, boot id and certificates of the source's machine.
- * (transfer full) */
+ * @policy: with the request's bounds in it.  (transfer full) */
 QmigPlan *qmig_plan_make (const QmigMigrateRequest *request,
+                          const QmigPolicy         *policy,
                           const char               *destination_uri,
                           const QmigHostInfo       *source_host,
                           const QmigSourceFacts    *source,

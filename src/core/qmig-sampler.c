@@ -48,6 +48,12 @@ known (gint64 number)
   return number >= 0 ? number : QMIG_UNSET;
 }
 
+static gint64
+in_bytes (gint64 pages, const QmpMigrationInfo *info)
+{
+  return pages >= 0 && info->ram_page_size_bytes > 0 ? pages * info->ram_page_size_bytes : QMIG_UNSET;
+}
+
 QmigSample *
 qmig_sampler_take (QmigSampler *self, const QmpMigrationInfo *info, gint64 mono_us)
 {
@@ -68,8 +74,9 @@ qmig_sampler_take (QmigSampler *self, const QmpMigrationInfo *info, gint64 mono_
   sample->remaining_bytes = known (info->ram_remaining_bytes);
   sample->transferred_bytes = known (info->ram_transferred_bytes);
   sample->throttle_percent = known (info->throttle_percent);
-  if (info->ram_dirty_pages_rate >= 0 && info->ram_page_size_bytes > 0)
-    sample->dirty_bytes_per_s = info->ram_dirty_pages_rate * info->ram_page_size_bytes;
+  sample->dirty_bytes_per_s = in_bytes (info->ram_dirty_pages_rate, info);
+  sample->normal_bytes = in_bytes (info->ram_normal_pages, info);
+  sample->zero_bytes = in_bytes (info->ram_duplicate_pages, info);
 
   if (info->ram_transferred_bytes >= 0)
     {

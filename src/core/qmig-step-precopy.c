@@ -3,66 +3,12 @@
 
 #include "json-strict.h"
 #include "qmp-commands.h"
-#include "qmp-error.h"
 
 #define SAMPLE_MS 250      /* QEMU's own numbers move in 100 ms windows */
 #define LEAST_SAMPLE_MS 100
 #define HOLD_SAMPLE_MS 100 /* a held migration is paced by what is left */
 
 /* -- stage 2: pre-copy -------------------------------------------------------- */
-
-static void
-tell_knob (QmigMigration *self, const char *name, gint64 value, const char *state)
-{
-  JsonObject *data = json_object_new ();
-
-  json_object_set_string_member (data, "knob", name);
-  json_object_set_int_member (data, "value", value);
-  json_object_set_string_member (data, "state", state);
-  qmig_migration_emit (self, "knob", data);
-}
-
-gboolean
-qmig_step_take_knobs (QmigMigration *self, QmpWait *wait, GError **error)
-{
-  g_autoptr(QmigKnobs) wanted = qmig_migration_take_knobs (self);
-  g_autoptr(GError) refused = NULL;
-  QmigKnobs before;
-  const char *state;
-
-  if (wanted == NULL)
-    return TRUE;
-
-  before = *self->knobs;
-  if (wanted->downtime_ms != QMIG_UNSET)
-    self->knobs->downtime_ms = wanted->downtime_ms;
-  if (wanted->bandwidth_bytes_per_s != QMIG_UNSET)
-    self->knobs->bandwidth_bytes_per_s = wanted->bandwidth_bytes_per_s;
-
-  if (!qmig_step_apply_knobs (self, wait, &refused))
-    {
-      *self->knobs = before;
-      if (!qmp_error_is_refusal (refused))
-        {
-          g_propagate_error (error, g_steal_pointer (&refused));
-          return FALSE;
-        }
-      qmig_migration_log (self, "QEMU refused the knobs: %s", refused->message);
-    }
-
-  state = refused == NULL ? "accepted" : "refused";
-  if (wanted->downtime_ms != QMIG_UNSET)
-    tell_knob (self, "downtime", wanted->downtime_ms, state);
-  if (wanted->bandwidth_bytes_per_s != QMIG_UNSET)
-    tell_knob (self, "bandwidth", wanted->bandwidth_bytes_per_s, state);
-  if (wanted->deadline_ms != QMIG_UNSET)
-    {
-      self->knobs->deadline_ms = wanted->deadline_ms;
-      qmig_migration_arm_deadline (self, wanted->deadline_ms);
-      tell_knob (self, "deadline", wanted->deadline_ms, "accepted");
-    }
-  return TRUE;
-}
 
 /* Whether the VM is to run on the destination, as far as the source shows it now; @before where it does not show. */
 static gboolean
@@ -136,6 +82,7 @@ take_sample (QmigMigration *self, QmpWait *wait, GError **error)
   g_autoptr(QmpWait) reply = qmp_wait_new_within (wait, "QEMU's numbers", qmig_limits.reply_ms);
   g_autoptr(QmpMigrationInfo) info = NULL;
   g_autoptr(QmigSample) sample = NULL;
+  g_autoptr(QmigDecision) decision = NULL;
   gint64 pass = self->sampler.pass;
 
   if (!qmig_instance_look (self->source, &info, reply, error))
@@ -147,10 +94,13 @@ take_sample (QmigMigration *self, QmpWait *wait, GError **error)
 
   sample = qmig_sampler_take (&self->sampler, info, g_get_monotonic_time ());
   sample->stage = QMIG_STAGE_PRE_COPY;
-  sample->downtime_limit_ms = self->knobs->downtime_ms;
-  sample->bandwidth_limit_bytes_per_s = self->knobs->bandwidth_bytes_per_s;
+  sample->downtime_limit_ms = self->limits->downtime_limit_ms;
+  sample->bandwidth_limit_bytes_per_s = self->limits->bandwidth_limit_bytes_per_s;
+  decision = qmig_step_decide (self, sample);
   qmig_migration_set_sample (self, sample);
   qmig_migration_emit (self, "sample", qmig_sample_to_object (sample));
+  if (!qmig_step_confirm_knobs (self, sample, reply, error))
+    return FALSE;
   if (self->sampler.pass != pass)
     {
       JsonObject *data = json_object_new ();
@@ -159,7 +109,7 @@ take_sample (QmigMigration *self, QmpWait *wait, GError **error)
       json_object_set_int_member (data, "remaining_bytes", self->sampler.after_sync_bytes);
       qmig_migration_emit (self, "round", data);
     }
-  return TRUE;
+  return decision == NULL || qmig_step_do_decision (self, decision, wait, error);
 }
 
 void
@@ -244,7 +194,7 @@ go_on_with_precopy (QmigMigration *self, gint64 begun_us, QmpWait *wait, GError 
 static gboolean
 pace_hold (QmigMigration *self, QmpWait *wait, GError **error)
 {
-  return !qmig_migration_is_hold_wanted (self) || qmig_step_apply_knobs (self, wait, error);
+  return !qmig_migration_is_hold_wanted (self) || qmig_step_apply_limits (self, wait, error);
 }
 
 static gboolean
@@ -278,6 +228,9 @@ qmig_step_precopy (QmigMigration *self, QmpWait *wait, GError **error)
   gint64 renewed_us = begun_us;
 
   if (!start_migrate (self, wait, error))
+    return FALSE;
+  /* Taken up by recovery, in the middle of the copying. */
+  if (self->engine == NULL && self->source->status == QMP_MIGRATION_STATUS_ACTIVE && !qmig_step_begin_steering (self, wait, error))
     return FALSE;
 
   /* At the gate the guest stands still: nothing is asked that it would have to wait for. */

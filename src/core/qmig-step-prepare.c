@@ -8,7 +8,6 @@
 #include "qmp-error.h"
 
 #define CLOCK_QUESTIONS 3
-#define HOLD_MIN_BANDWIDTH (64 * 1024)
 
 /* -- stage 0: check ---------------------------------------------------------- */
 
@@ -83,7 +82,7 @@ qmig_steps_plan (const QmigEnv          *env,
   if (theirs == NULL)
     return NULL;
 
-  plan = qmig_plan_make (entry->request, entry->destination_uri, here, facts, theirs);
+  plan = qmig_plan_make (entry->request, entry->policy, entry->destination_uri, here, facts, theirs);
   /* One machine has one clock. */
   if (plan->same_machine)
     *clock = (QmigClockOffset) { 0, 0 };
@@ -118,7 +117,7 @@ qmig_step_check (QmigMigration *self, QmpWait *wait, GError **error)
       g_set_error (error, QMIG_ERROR, QMIG_EXIT_REFUSED, "cannot move '%s' to '%s': %s", self->entry->vm, self->entry->plan->destination, refusal);
       return FALSE;
     }
-  return qmig_journal_set_plan (self->journal, self->id, self->entry->plan, error);
+  return qmig_migration_publish_bounds (self, error);
 }
 
 /* -- stage 1: prepare the destination, tune the source ----------------------- */
@@ -186,41 +185,6 @@ qmig_undo_prepare (QmigMigration *self, QmpWait *wait, GError **error)
 }
 
 static gboolean
-set_limits (QmigMigration *self, gint64 downtime_ms, gint64 bandwidth, QmpWait *wait, GError **error)
-{
-  JsonObject *parameters = json_object_new ();
-
-  json_object_set_int_member (parameters, "downtime-limit", downtime_ms);
-  json_object_set_int_member (parameters, "max-bandwidth", bandwidth);
-  return qmp_migrate_set_parameters (self->source->client, parameters, wait, error);
-}
-
-/*
- * A held migration copies ever more slowly the less is left, so that there is always something left and QEMU never
- * switches over while the guest writes anything at all.  A downtime limit of 0 would not do: then QEMU does not look for
- * newly written pages before it stops the guest.
- */
-static gint64
-hold_bandwidth (QmigMigration *self)
-{
-  gint64 drains_in_two_seconds = MAX (self->left_bytes / 2, HOLD_MIN_BANDWIDTH);
-
-  return self->knobs->bandwidth_bytes_per_s > 0 ? MIN (drains_in_two_seconds, self->knobs->bandwidth_bytes_per_s)
-                                                : drains_in_two_seconds;
-}
-
-gboolean
-qmig_step_apply_knobs (QmigMigration *self, QmpWait *wait, GError **error)
-{
-  /* Within pre-copy, which has no end of its own: a source that falls silent must not be waited for without one. */
-  g_autoptr(QmpWait) reply = qmp_wait_new_within (wait, "the source QEMU to take its limits", qmig_limits.reply_ms);
-
-  if (qmig_migration_is_hold_wanted (self))
-    return set_limits (self, 1, hold_bandwidth (self), reply, error);
-  return set_limits (self, self->knobs->downtime_ms, self->knobs->bandwidth_bytes_per_s, reply, error);
-}
-
-static gboolean
 is_encrypted (const QmigPlan *plan)
 {
   return g_strcmp0 (plan->transport, "tls") == 0;
@@ -240,6 +204,26 @@ set_encryption (QmigMigration *self, QmpWait *wait, GError **error)
   return FALSE;
 }
 
+/* @parameters: an object (nullable) */
+static gboolean
+set_parameters (QmigMigration *self, JsonNode *parameters, QmpWait *wait, GError **error)
+{
+  if (parameters == NULL || !JSON_NODE_HOLDS_OBJECT (parameters) || json_object_get_size (json_node_get_object (parameters)) == 0)
+    return TRUE;
+  return qmp_migrate_set_parameters (self->source->client, json_node_dup_object (parameters), wait, error);
+}
+
+static gboolean
+restore_capabilities (QmigMigration *self, QmpWait *wait, GError **error)
+{
+  char **off = self->entry->plan->capabilities_off;
+  char **on = self->entry->plan->capabilities_cleared;
+
+  if ((off == NULL || *off == NULL) && (on == NULL || *on == NULL))
+    return TRUE;
+  return qmp_migrate_set_capabilities (self->source->client, (const char *const *) on, (const char *const *) off, wait, error);
+}
+
 gboolean
 qmig_step_tune (QmigMigration *self, QmpWait *wait, GError **error)
 {
@@ -248,8 +232,9 @@ qmig_step_tune (QmigMigration *self, QmpWait *wait, GError **error)
   if (!set_encryption (self, wait, error))
     return FALSE;
   self->left_bytes = plan->memory_bytes / 2; /* much of a guest's memory is zero pages, which no bandwidth limit slows */
-  return qmp_migrate_set_capabilities (self->source->client, (const char *const *) plan->capabilities_on, NULL, wait, error) &&
-         qmig_step_apply_knobs (self, wait, error);
+  return qmp_migrate_set_capabilities (self->source->client, (const char *const *) plan->capabilities_on,
+                                       (const char *const *) plan->capabilities_cleared, wait, error) &&
+         set_parameters (self, plan->parameters, wait, error) && qmig_step_begin_steering (self, wait, error);
 }
 
 gboolean
@@ -260,7 +245,5 @@ qmig_undo_tune (QmigMigration *self, QmpWait *wait, GError **error)
   if (qmig_sides_source_is_gone (self) || plan == NULL)
     return TRUE;
   return (!is_encrypted (plan) || qmig_stream_release (self->source->client, wait, error)) &&
-         set_limits (self, plan->restore_downtime_ms, plan->restore_bandwidth_bytes_per_s, wait, error) &&
-         (g_strv_length (plan->capabilities_off) == 0 ||
-          qmp_migrate_set_capabilities (self->source->client, NULL, (const char *const *) plan->capabilities_off, wait, error));
+         set_parameters (self, plan->restore_parameters, wait, error) && restore_capabilities (self, wait, error);
 }

@@ -118,7 +118,7 @@ qmig_step_switchover (QmigMigration *self, QmpWait *wait, GError **error)
   if (!through)
     return FALSE;
 
-  device = qmp_wait_new (qmp_wait_get_cancellable (wait), "the switchover", MAX (qmig_limits.device_ms, 3 * self->knobs->downtime_ms));
+  device = qmp_wait_new (qmp_wait_get_cancellable (wait), "the switchover", MAX (qmig_limits.device_ms, 3 * self->limits->downtime_limit_ms));
   while (TRUE)
     {
       QmigNews news = qmig_news_begin (self);

@@ -12,14 +12,26 @@ G_BEGIN_DECLS
 gboolean qmig_step_check (QmigMigration *self, QmpWait *wait, GError **error);
 gboolean qmig_step_prepare (QmigMigration *self, QmpWait *wait, GError **error);
 gboolean qmig_undo_prepare (QmigMigration *self, QmpWait *wait, GError **error);
-/* Gives QEMU the limits in force, or those of a held migration. */
-gboolean qmig_step_apply_knobs (QmigMigration *self, QmpWait *wait, GError **error);
 gboolean qmig_step_tune (QmigMigration *self, QmpWait *wait, GError **error);
 gboolean qmig_undo_tune (QmigMigration *self, QmpWait *wait, GError **error);
 
-/* qmig-step-precopy.c: stage 2 */
+/* qmig-step-knobs.c: what is turned meanwhile */
 /* A refused knob is told and the migration goes on with what QEMU has. */
 gboolean qmig_step_take_knobs (QmigMigration *self, QmpWait *wait, GError **error);
+/* Tells of those that are in force by now. */
+gboolean qmig_step_confirm_knobs (QmigMigration *self, const QmigSample *sample, QmpWait *wait, GError **error);
+
+/* qmig-step-steer.c: what the convergence engine decides, done */
+gboolean qmig_step_begin_steering (QmigMigration *self, QmpWait *wait, GError **error);
+/* The bounds are new. */
+gboolean qmig_step_mind_bounds (QmigMigration *self, QmpWait *wait, GError **error);
+/* Gives QEMU the limits as they were decided, or those of a held migration. */
+gboolean qmig_step_apply_limits (QmigMigration *self, QmpWait *wait, GError **error);
+/* Puts the forecast into @sample.  (transfer full) (nullable): what is to be done */
+QmigDecision *qmig_step_decide (QmigMigration *self, QmigSample *sample);
+gboolean qmig_step_do_decision (QmigMigration *self, const QmigDecision *decision, QmpWait *wait, GError **error);
+
+/* qmig-step-precopy.c: stage 2 */
 /* Somebody may pause the guest meanwhile: then it is to arrive paused. */
 gboolean qmig_step_mind_pause (QmigMigration *self, GError **error);
 /* The lease is kept alive by the way; a host that does not answer is heard of at the gate. */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "api-quantity.h"
+#include "api-suggest.h"
 #include "cli-format.h"
 #include "cli-parse.h"
-#include "cli-suggest.h"
 
 typedef gboolean (*Parse) (const char *text, gint64 *value, GError **error);
 
@@ -56,11 +57,11 @@ test_sizes (void)
   static const char *const large[] = { "8388608T", "18446744073709551615T", NULL };
   static const char *const huge[] = { "99999999999999999999M", NULL };
 
-  assert_good (cli_parse_size, good);
-  assert_bad (cli_parse_size, bare, "needs a unit; say it as in 64M");
-  assert_bad (cli_parse_size, wrong, "say it as in 64M");
-  assert_bad (cli_parse_size, large, "too large");
-  assert_bad (cli_parse_size, huge, "is not a size");
+  assert_good (api_parse_size, good);
+  assert_bad (api_parse_size, bare, "needs a unit; say it as in 64M");
+  assert_bad (api_parse_size, wrong, "say it as in 64M");
+  assert_bad (api_parse_size, large, "too large");
+  assert_bad (api_parse_size, huge, "is not a size");
 }
 
 static void
@@ -74,10 +75,10 @@ test_rates (void)
   static const char *const wrong[] = { "1GiB", "10Gbit", "10Gb/s", "fast", "1GiB/h", NULL };
   static const char *const nothing[] = { "0MiB/s", "0.0Gbit/s", NULL };
 
-  assert_good (cli_parse_rate, good);
-  assert_bad (cli_parse_rate, bare, "needs a unit; say it as in 1GiB/s, 10Gbit/s or max");
-  assert_bad (cli_parse_rate, wrong, "1GiB/s, 10Gbit/s or max");
-  assert_bad (cli_parse_rate, nothing, "for no limit say max");
+  assert_good (api_parse_rate, good);
+  assert_bad (api_parse_rate, bare, "needs a unit; say it as in 1GiB/s, 10Gbit/s or max");
+  assert_bad (api_parse_rate, wrong, "1GiB/s, 10Gbit/s or max");
+  assert_bad (api_parse_rate, nothing, "for no limit say max");
 }
 
 static void
@@ -91,10 +92,10 @@ test_times (void)
   static const char *const wrong[] = { "300us", "ms", "5 s", "1m30s", "", NULL };
   static const char *const large[] = { "200000000000d", NULL };
 
-  assert_good (cli_parse_time, good);
-  assert_bad (cli_parse_time, bare, "needs a unit; say it as in 300ms, 2s or 10m");
-  assert_bad (cli_parse_time, wrong, "300ms, 2s or 10m");
-  assert_bad (cli_parse_time, large, "too large");
+  assert_good (api_parse_time, good);
+  assert_bad (api_parse_time, bare, "needs a unit; say it as in 300ms, 2s or 10m");
+  assert_bad (api_parse_time, wrong, "300ms, 2s or 10m");
+  assert_bad (api_parse_time, large, "too large");
 }
 
 static void
@@ -157,13 +158,13 @@ test_suggestions (void)
 {
   static const char *const names[] = { "migrate", "migration", "watch", "vm", "cancel", NULL };
 
-  g_assert_cmpstr (cli_nearest ("migarte", names), ==, "migrate");
-  g_assert_cmpstr (cli_nearest ("wacth", names), ==, "watch");
-  g_assert_cmpstr (cli_nearest ("cancle", names), ==, "cancel");
-  g_assert_cmpstr (cli_nearest ("migratoin", names), ==, "migration");
-  g_assert_null (cli_nearest ("zebra", names));
-  g_assert_null (cli_nearest ("x", names));
-  g_assert_null (cli_nearest ("", names));
+  g_assert_cmpstr (api_nearest ("migarte", names), ==, "migrate");
+  g_assert_cmpstr (api_nearest ("wacth", names), ==, "watch");
+  g_assert_cmpstr (api_nearest ("cancle", names), ==, "cancel");
+  g_assert_cmpstr (api_nearest ("migratoin", names), ==, "migration");
+  g_assert_null (api_nearest ("zebra", names));
+  g_assert_null (api_nearest ("x", names));
+  g_assert_null (api_nearest ("", names));
 }
 
 static void

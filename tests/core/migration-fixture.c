@@ -500,6 +500,7 @@ fixture_start (Fixture *f)
 static QmigPlan *
 usual_plan (Fixture *f)
 {
+  static const char own_limits[] = "{\"downtime-limit\":300,\"max-bandwidth\":134217728}";
   QmigPlan *plan = qmig_plan_new ();
 
   plan->vm = g_strdup ("web01");
@@ -510,8 +511,7 @@ usual_plan (Fixture *f)
   plan->run_dir = g_strdup ("/nowhere/run/vm/" ID);
   plan->capabilities_on = g_strsplit ("events return-path pause-before-switchover", " ", -1);
   plan->capabilities_off = g_strdupv (plan->capabilities_on);
-  plan->restore_downtime_ms = 300;
-  plan->restore_bandwidth_bytes_per_s = 134217728;
+  plan->restore_parameters = json_strict_parse (own_limits, strlen (own_limits), &json_strict_limits_api, NULL);
   return plan;
 }
 

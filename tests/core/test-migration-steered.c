@@ -341,7 +341,10 @@ test_knob (Fixture *f, gconstpointer data)
   assert_end (f, result, QMIG_OUTCOME_COMPLETED, BEGUN " migrate migrate-set-parameters hold migrate-continue commit quit release");
   g_assert_cmpint (last_parameter (f, "max-bandwidth"), ==, 5000000);
   g_assert_cmpint (last_parameter (f, "downtime-limit"), ==, 300);
-  g_assert_cmpuint (fixture_count_events (f, "knob", NULL), ==, 1);
+  g_assert_cmpuint (fixture_count_events (f, "knob", "sent"), ==, 1);
+  g_assert_cmpuint (fixture_count_events (f, "knob", "accepted"), ==, 1);
+  /* It took it, and shows another one all the time. */
+  g_assert_cmpuint (fixture_count_events (f, "knob", "in-force"), ==, 0);
 }
 
 static void
@@ -357,7 +360,8 @@ test_knobs_together (Fixture *f, gconstpointer data)
   g_assert_cmpint (result->outcome, ==, QMIG_OUTCOME_COMPLETED);
   g_assert_cmpint (last_parameter (f, "max-bandwidth"), ==, 7000000);
   g_assert_cmpint (last_parameter (f, "downtime-limit"), ==, 1000);
-  g_assert_cmpuint (fixture_count_events (f, "knob", "downtime"), ==, 1);
+  g_assert_cmpuint (fixture_count_events (f, "knob", "sent"), ==, 2);
+  g_assert_cmpuint (fixture_count_events (f, "knob", "accepted"), ==, 2);
 }
 
 static void
@@ -371,7 +375,7 @@ test_knob_refused (Fixture *f, gconstpointer data)
   f->looks_to_gate = 0;
   result = fixture_join (f);
   g_assert_cmpint (result->outcome, ==, QMIG_OUTCOME_COMPLETED);
-  g_assert_cmpuint (fixture_count_events (f, "log", "out of range"), ==, 1);
+  g_assert_cmpuint (fixture_count_events (f, "knob", "out of range"), ==, 1);
   g_assert_cmpuint (fixture_count_events (f, "knob", "accepted"), ==, 0);
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <string.h>
 
+#include "converge-policy.h"
 #include "qmig-plan.h"
 
 #define GIB (G_GINT64_CONSTANT (1024) * 1024 * 1024)
@@ -9,6 +10,7 @@
 typedef struct
 {
   QmigMigrateRequest *request;
+  QmigPolicy *policy;
   const char *uri;
   QmigHostInfo *here;
   QmigSourceFacts *source;
@@ -60,10 +62,12 @@ good_source (void)
   source->busy_jobs = g_new0 (char *, 1);
   source->device_ids = words ("rng0");
   source->device_types = g_new0 (char *, 1);
-  source->capabilities = words ("xbzrle events return-path pause-before-switchover multifd");
+  source->capabilities = words ("xbzrle events return-path pause-before-switchover multifd auto-converge");
   source->capabilities_on = g_new0 (char *, 1);
-  source->downtime_limit_ms = 250;
-  source->max_bandwidth_bytes_per_s = 134217728;
+  source->parameters = json_object_new ();
+  json_object_set_int_member (source->parameters, "downtime-limit", 250);
+  json_object_set_int_member (source->parameters, "max-bandwidth", 134217728);
+  source->compressions = words ("none zlib zstd");
   return source;
 }
 
@@ -91,6 +95,7 @@ facts_init (Facts *f)
   f->request = qmig_migrate_request_new ();
   f->request->vm = g_strdup ("web01");
   f->request->destination = g_strdup ("beta");
+  f->policy = converge_policy_new_default ();
   f->uri = "unix:/run/beta/agent.sock";
   f->here = qmig_host_info_new ();
   f->here->name = g_strdup ("alpha");
@@ -103,6 +108,7 @@ static void
 facts_clear (Facts *f)
 {
   qmig_migrate_request_free (f->request);
+  qmig_policy_free (f->policy);
   qmig_host_info_free (f->here);
   qmig_source_facts_free (f->source);
   qmig_facts_free (f->destination);
@@ -113,7 +119,7 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Facts, facts_clear)
 static QmigPlan *
 make (const Facts *f)
 {
-  QmigPlan *plan = qmig_plan_make (f->request, f->uri, f->here, f->source, f->destination);
+  QmigPlan *plan = qmig_plan_make (f->request, f->policy, f->uri, f->here, f->source, f->destination);
 
   g_assert_nonnull (plan);
   return plan;
@@ -181,8 +187,7 @@ test_fields (void)
   g_assert_cmpstr (plan->run_dir, ==, "/run/beta/vm/m-1");
   g_assert_cmpstr (plan->qemu_binary, ==, "/usr/bin/qemu-system-x86_64");
   g_assert_cmpint (plan->memory_bytes, ==, GIB);
-  g_assert_cmpint (plan->restore_downtime_ms, ==, 250);
-  g_assert_cmpint (plan->restore_bandwidth_bytes_per_s, ==, 134217728);
+  g_assert_cmpstr (plan->policy->name, ==, "default");
 }
 
 /* -- one thing is wrong -------------------------------------------------------- */
@@ -597,15 +602,16 @@ test_command_line_verdicts (void)
 
 /* -- capabilities ------------------------------------------------------------------------ */
 
-/* On the way back only what was off before is switched off again. */
+/* On the way back only what was off before is switched off again; what somebody left on and would change the stream is off for
+ * the move, and on again on the way back. */
 static void
 test_capabilities (void)
 {
-  static const struct { const char *on_before, *off_again; } cases[] = {
-    { "", "events,return-path,pause-before-switchover" },
-    { "events", "return-path,pause-before-switchover" },
-    { "xbzrle return-path events", "pause-before-switchover" },
-    { "events return-path pause-before-switchover", "" },
+  static const struct { const char *on_before, *off_again, *cleared; } cases[] = {
+    { "", "events,return-path,pause-before-switchover,auto-converge", "" },
+    { "events", "return-path,pause-before-switchover,auto-converge", "" },
+    { "xbzrle return-path events", "pause-before-switchover,auto-converge", "xbzrle" },
+    { "events return-path pause-before-switchover auto-converge multifd", "", "multifd" },
   };
 
   for (gsize i = 0; i < G_N_ELEMENTS (cases); i++)
@@ -614,14 +620,17 @@ test_capabilities (void)
       g_autoptr(QmigPlan) plan = NULL;
       g_autofree char *on = NULL;
       g_autofree char *off = NULL;
+      g_autofree char *cleared = NULL;
 
       facts_init (&f);
       set_words (&f.source->capabilities_on, cases[i].on_before);
       plan = make (&f);
       on = g_strjoinv (",", plan->capabilities_on);
       off = g_strjoinv (",", plan->capabilities_off);
-      g_assert_cmpstr (on, ==, "events,return-path,pause-before-switchover");
+      g_assert_cmpstr (on, ==, "events,return-path,pause-before-switchover,auto-converge");
+      cleared = g_strjoinv (",", plan->capabilities_cleared);
       g_assert_cmpstr (off, ==, cases[i].off_again);
+      g_assert_cmpstr (cleared, ==, cases[i].cleared);
     }
 }
 

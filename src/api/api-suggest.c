@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "cli-suggest.h"
+#include "api-suggest.h"
 
 #include <string.h>
 
@@ -34,7 +34,7 @@ distance (const char *a, const char *b)
 }
 
 const char *
-cli_nearest (const char *word, const char *const *names)
+api_nearest (const char *word, const char *const *names)
 {
   const char *nearest = NULL;
   guint best = G_MAXUINT;
@@ -56,9 +56,9 @@ cli_nearest (const char *word, const char *const *names)
 }
 
 char *
-cli_suggest (const char *word, const char *const *names)
+api_suggest (const char *word, const char *const *names)
 {
-  const char *nearest = cli_nearest (word, names);
+  const char *nearest = api_nearest (word, names);
 
   return nearest != NULL ? g_strdup_printf (", did you mean '%s'?", nearest) : g_strdup ("");
 }
