@@ -149,7 +149,7 @@ show_past (Capture *self)
   tmux_wait (self->tmux, "qmig · log");
   capture (self, "log");
   tmux_keys (self->tmux, "?", NULL);
-  tmux_wait (self->tmux, "one step back");
+  tmux_wait (self->tmux, "KEYS");
   capture (self, "help");
   tmux_keys (self->tmux, "Escape", "5", NULL);
   tmux_wait (self->tmux, "qmig · hosts");

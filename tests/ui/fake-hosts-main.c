@@ -211,22 +211,29 @@ tell_sample (gpointer data)
   return G_SOURCE_CONTINUE;
 }
 
+static char *
+stage_text (Host *host)
+{
+  JsonObject *data = json_object_new ();
+
+  json_object_set_string_member (data, "stage", qmig_stage_names[QMIG_STAGE_PRE_COPY]);
+  return event_text (host, "stage", data);
+}
+
 static void
 start_migration (Host *host)
 {
   g_autoptr(QmigMigrationInfo) info = NULL;
-  g_autoptr(QmigSample) sample = NULL;
   g_autofree char *target = NULL;
-  g_autofree char *line = NULL;
+  g_autofree char *stage = NULL;
 
   host->since_us = g_get_monotonic_time ();
   host->migration = g_strdup_printf ("m-fake%04u", host->number);
   info = migration_new (host);
   target = g_strdup_printf ("/v1/migrations/%s", host->migration);
   take_answer (host->agent, target, qmig_migration_info_to_object (info));
-  sample = sample_new (host);
-  line = event_text (host, "sample", qmig_sample_to_object (sample));
-  fake_agent_stream (host->agent, host->migration, line, FALSE);
+  stage = stage_text (host);
+  fake_agent_stream (host->agent, host->migration, stage, FALSE);
   g_timeout_add (SAMPLE_MS, tell_sample, host);
 }
 

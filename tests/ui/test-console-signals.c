@@ -4,6 +4,7 @@
 
 #include "console-hand.h"
 #include "fake-hosts.h"
+#include "vt.h"
 
 #include <errno.h>
 #include <glib/gstdio.h>
@@ -12,6 +13,8 @@
 #include <sys/types.h>
 
 #define PATIENCE_US (60 * G_USEC_PER_SEC)
+#define REDRAWS 60
+#define REDRAW_US 25000
 
 typedef struct
 {
@@ -172,6 +175,47 @@ test_terminal_gone (Fixture *fixture, gconstpointer data)
     }
 }
 
+static gboolean
+has_line (Vt *vt, gconstpointer start)
+{
+  g_autofree char *text = vt_get_text (vt);
+  g_autofree char *line = g_strconcat ("\n", start, NULL);
+
+  return strstr (text, line) != NULL;
+}
+
+/* Whole screens, more than lines and buffers on the way to a terminal hold. */
+static void
+draw_unread (Vt *vt)
+{
+  for (int i = 0; i < REDRAWS; i++)
+    {
+      vt_type (vt, "\f");
+      g_usleep (REDRAW_US);
+    }
+}
+
+/* A terminal that takes nothing for a while and then goes on, and one that is gone after that. */
+static void
+test_stuck (void)
+{
+  g_autoptr(FakeHosts) hosts = fake_hosts_new (2, 5, 1);
+  const char *argv[] = { QMIG_PROGRAM, "--no-autostart", "--host", fake_hosts_get_uri (hosts), "console", "--screen", "vms", NULL };
+  g_auto(GStrv) env = g_get_environ ();
+  Vt *vt;
+
+  env = g_environ_setenv (env, "QMIG_STATE_DIR", "/nonexistent/state", TRUE);
+  env = g_environ_setenv (env, "QMIG_CONFIG", "/nonexistent/qmig.conf", TRUE);
+  env = g_environ_setenv (env, "LC_ALL", "C.UTF-8", TRUE);
+  vt = vt_new (200, 60, argv, (const char *const *) env);
+  vt_wait (vt, has_line, "▸vm00-000", PATIENCE_US / 1000, "the first VM");
+  draw_unread (vt);
+  vt_type (vt, "j");
+  vt_wait (vt, has_line, "▸vm00-001", PATIENCE_US / 1000, "the second VM");
+  draw_unread (vt);
+  vt_free (vt);
+}
+
 #define ADD(path, data, test) g_test_add ("/console/signals/" path, Fixture, GINT_TO_POINTER (data), set_up, test, tear_down)
 
 int
@@ -192,5 +236,6 @@ main (int argc, char **argv)
   ADD ("suspended", 0, test_suspended);
   ADD ("stopped-hard", 0, test_stopped_hard);
   ADD ("terminal-gone", 0, test_terminal_gone);
+  g_test_add_func ("/console/signals/stuck", test_stuck);
   return g_test_run ();
 }

@@ -146,7 +146,9 @@ test_screens (gconstpointer data)
   tmux_keys (glance->tmux, "2", "Enter", NULL);
   tmux_wait (glance->tmux, "REMAINING");
   assert_fits (glance->tmux, terminal);
-  tmux_keys (glance->tmux, "F1", NULL);
+  tmux_keys (glance->tmux, "?", NULL);
+  tmux_wait (glance->tmux, "KEYS");
+  assert_fits (glance->tmux, terminal);
   console_leave (glance->tmux, glance->dir);
 }
 

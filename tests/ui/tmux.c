@@ -165,8 +165,7 @@ tmux_new (const char *dir, const char *const *env, const char *term, int cols, i
   start_server (self);
   wait_server (self);
   /* The whole window is the program's, and Esc is only Esc. */
-  set = tmux (self, "set-option", "-g", "status", "off", ";", "set-option", "-s", "escape-time", "0", ";",
-              "set-option", "-g", "window-size", "manual", NULL);
+  set = tmux (self, "set-option", "-g", "status", "off", ";", "set-option", "-s", "escape-time", "0", NULL);
   open_window (self, env, term, cols, rows);
   tmux_wait (self, "$");
   return self;
