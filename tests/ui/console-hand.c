@@ -10,20 +10,26 @@
 
 /* -- starting and leaving ------------------------------------------------------------ */
 
-/* With job control, so that a stopped console is the shell's business as it is a user's, and signals of keys are the console's alone. */
+/*
+ * With job control, so that a stopped console is the shell's business as it is a user's, and signals of keys are the
+ * console's alone.  147 to 150 are SIGSTOP, SIGTSTP, SIGTTIN and SIGTTOU.  The first line of stty has the size.
+ */
 static const char script[] = "set -m\n"
                              "ulimit -c 0\n"
-                             "stty -a >'%1$s/before'\n"
+                             "modes () { stty -a | sed 1d >'%1$s/'\"$1\"; }\n"
+                             "modes before\n"
                              "'%2$s' --no-autostart --host '%3$s' console %4$s\n"
                              "status=$?\n"
-                             "while [ \"$(jobs)\" ]; do\n"
-                             "  stty -a >'%1$s/stopped'\n"
-                             "  echo \"stopped $status\"\n"
+                             "stops=0\n"
+                             "while [ $status -ge 147 ] && [ $status -le 150 ]; do\n"
+                             "  stops=$((stops + 1))\n"
+                             "  modes stopped\n"
+                             "  echo \"stop $stops: $status\"\n"
                              "  read -r line\n"
                              "  fg >/dev/null\n"
                              "  status=$?\n"
                              "done\n"
-                             "stty -a >'%1$s/after'\n"
+                             "modes after\n"
                              "echo \"status $status\"\n";
 
 static void
@@ -103,16 +109,20 @@ console_leave (Tmux *tmux, const char *dir)
 /* -- the dialog ------------------------------------------------------------------------ */
 
 void
-console_find_vm (Tmux *tmux, const char *vm)
+console_wait_vm (Tmux *tmux, const char *vm)
 {
   g_autofree char *row = g_strdup_printf ("^[▸>]%s\\b.* running", vm);
-  g_autofree char *screen = NULL;
+  g_autofree char *screen = tmux_wait_match (tmux, row);
+}
 
+void
+console_find_vm (Tmux *tmux, const char *vm)
+{
   tmux_wait (tmux, "VMs");
   tmux_type (tmux, "/");
   tmux_type (tmux, vm);
   tmux_keys (tmux, "Enter", NULL);
-  screen = tmux_wait_match (tmux, row);
+  console_wait_vm (tmux, vm);
 }
 
 static char *

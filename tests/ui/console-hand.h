@@ -30,16 +30,18 @@ typedef struct
 /**
  * console_open:
  * @dir: for the terminal's socket, and for what the shell around the console writes: the modes of the terminal
- *  in "before", "stopped" and "after", as stty gives them
+ *  in "before", "stopped" and "after"
  * @options: (nullable): further options of `qmig console`
  *
  * Returns with the shell that has been told to start it.  When the console has ended the shell says
- * "status N" and stays; when it was stopped it says "stopped N" and continues it once Enter is pressed.
+ * "status N" and stays; when it was stopped for the Mth time it says "stop M: N" and continues it at the next newline (Ctrl-J).
  */
 Tmux *console_open (const char *dir, const ConsolePlace *place, const ConsoleTerminal *terminal, const char *options);
 
 /* Shows the VM's row alone, and selects it. */
 void console_find_vm (Tmux *tmux, const char *vm);
+/* Until it is shown as running, and selected. */
+void console_wait_vm (Tmux *tmux, const char *vm);
 /* Moves on from field to field until the cursor is at the one so labelled. */
 void console_focus (Tmux *tmux, const char *label);
 /* Opens the dialog on the selected VM, has the migration stop at the gate, and starts it; returns when it holds there. */
