@@ -99,7 +99,7 @@ start_migration (Capture *self)
   tmux_type (self->tmux, SLOW);
   console_focus (self->tmux, "Hold at the gate");
   tmux_keys (self->tmux, "Space", NULL);
-  g_free (tmux_wait_match (self->tmux, "PRE-FLIGHT.*[1-9][0-9]* (ok|pass)"));
+  g_free (tmux_wait_match (self->tmux, "PRE-FLIGHT.*[1-9][0-9]* ok"));
   capture (self, "migrate");
   console_focus (self->tmux, "Start migration");
   tmux_keys (self->tmux, "Enter", NULL);
@@ -123,7 +123,7 @@ show_migration (Capture *self)
   g_free (tmux_wait_match (self->tmux, "^[▸>]web01 .*beta"));
   capture (self, "vms");
   tmux_keys (self->tmux, "Enter", NULL);
-  tmux_wait (self->tmux, "HOLDING AT THE GATE");
+  tmux_wait (self->tmux, "REMAINING");
   tmux_keys (self->tmux, "X", NULL);
   tmux_wait (self->tmux, "Keep as it is");
   capture (self, "cancel");

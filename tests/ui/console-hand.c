@@ -6,15 +6,18 @@
 
 #define FIELDS_MAX 20
 #define FIELD_WIDTH 18 /* from a label to what it labels */
-#define GATE "HOLDING AT THE GATE"
+/* A guest that writes goes on doing so, pass for pass; one that does not waits at the gate. */
+#define HELD "pre-copy p([2-9]|[1-9][0-9])\\b|HOLDING"
 
 /* -- starting and leaving ------------------------------------------------------------ */
 
 /*
  * With job control, so that a stopped console is the shell's business as it is a user's, and signals of keys are the
- * console's alone.  147 to 150 are SIGSTOP, SIGTSTP, SIGTTIN and SIGTTOU.  The first line of stty has the size.
+ * console's alone; the trap keeps the shell from ending with it.  147 to 150 are SIGSTOP, SIGTSTP, SIGTTIN and SIGTTOU.
+ * The first line of stty has the size.
  */
 static const char script[] = "set -m\n"
+                             "trap : INT\n"
                              "ulimit -c 0\n"
                              "modes () { stty -a | sed 1d >'%1$s/'\"$1\"; }\n"
                              "modes before\n"
@@ -144,10 +147,9 @@ cursor_is_at (Tmux *tmux, const char *place, const char *label)
 
   if (y >= (int) g_strv_length (lines))
     return FALSE;
+  /* An empty field is behind the end of its line. */
   length = g_utf8_strlen (lines[y], -1);
-  if (x >= length)
-    return FALSE;
-  near = g_utf8_substring (lines[y], MAX (x - FIELD_WIDTH, 0), MIN (x + FIELD_WIDTH, length));
+  near = g_utf8_substring (lines[y], CLAMP (x - FIELD_WIDTH, 0, length), MIN (x + FIELD_WIDTH, length));
   return strstr (near, label) != NULL;
 }
 
@@ -173,17 +175,16 @@ console_focus (Tmux *tmux, const char *label)
 }
 
 void
-console_move_to_gate (Tmux *tmux, const char *vm)
+console_start_held_move (Tmux *tmux, const char *vm)
 {
   g_autofree char *title = g_strconcat ("migrate ", vm, NULL);
-  g_autofree char *screen = NULL;
 
   tmux_keys (tmux, "m", NULL);
   tmux_wait (tmux, title);
   console_focus (tmux, "Hold at the gate");
   tmux_keys (tmux, "Space", NULL);
-  screen = tmux_wait_match (tmux, "Hold at the gate +\\[x\\]");
+  g_free (tmux_wait_match (tmux, "Hold at the gate +\\[x\\]"));
   console_focus (tmux, "Start migration");
   tmux_keys (tmux, "Enter", NULL);
-  tmux_wait (tmux, GATE);
+  g_free (tmux_wait_match (tmux, HELD));
 }

@@ -44,8 +44,8 @@ void console_find_vm (Tmux *tmux, const char *vm);
 void console_wait_vm (Tmux *tmux, const char *vm);
 /* Moves on from field to field until the cursor is at the one so labelled. */
 void console_focus (Tmux *tmux, const char *label);
-/* Opens the dialog on the selected VM, has the migration stop at the gate, and starts it; returns when it holds there. */
-void console_move_to_gate (Tmux *tmux, const char *vm);
+/* Opens the dialog on the selected VM, has the migration wait at the gate, and starts it; returns when it would be through. */
+void console_start_held_move (Tmux *tmux, const char *vm);
 /* Leaves it at once, and asserts that its status was 0 and that the terminal is as it was. */
 void console_leave (Tmux *tmux, const char *dir);
 

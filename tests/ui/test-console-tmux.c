@@ -23,6 +23,7 @@
 #define STEPS_MAX 400
 #define LOOKS_MAX 600
 #define LOOK_US 50000
+#define RUNS "PRE-COPY|HOLDING"
 #define NEW_DOWNTIME "250ms"
 #define NEW_DOWNTIME_JSON "\"downtime_ms\": ?250\\b"
 
@@ -289,13 +290,13 @@ open_console (Tour *self)
 static void
 cancel_and_roll_back (Tour *self)
 {
-  say (self, "to the gate, and back");
-  console_move_to_gate (self->tmux, self->rig->vm);
+  say (self, "cancelled, and rolled back");
+  console_start_held_move (self->tmux, self->rig->vm);
   tmux_keys (self->tmux, "X", NULL);
   tmux_wait (self->tmux, "Keep as it is");
   tmux_keys (self->tmux, "Enter", NULL);
   tmux_wait_gone (self->tmux, "Keep as it is");
-  tmux_wait (self->tmux, "HOLDING AT THE GATE");
+  g_free (tmux_wait_match (self->tmux, RUNS));
   rig_wait_qemus (self->rig, 2);
 
   tmux_keys (self->tmux, "X", NULL);
@@ -338,11 +339,11 @@ turn_downtime (Tour *self)
 static void
 move_with_a_knob_turned (Tour *self)
 {
-  say (self, "to the gate, a knob, a storm, and through it");
-  console_move_to_gate (self->tmux, self->rig->vm);
+  say (self, "a knob, a storm, and through the gate");
+  console_start_held_move (self->tmux, self->rig->vm);
   turn_downtime (self);
   storm (self->tmux, self->terminal, RESIZES / 10);
-  tmux_wait (self->tmux, "HOLDING AT THE GATE");
+  g_free (tmux_wait_match (self->tmux, RUNS));
   assert_fits (self->tmux, self->terminal);
   tmux_keys (self->tmux, "w", NULL);
   tmux_wait (self->tmux, "COMPLETED");
