@@ -20,8 +20,8 @@
 #define SILENT 5
 #define COLS 120
 #define ROWS 40
-#define PRESSES 100
-#define IDLE_MS 15000
+#define PRESSES 60
+#define IDLE_MS 10000
 #define SILENCE_MS 12000 /* until what was asked of the silent is overdue */
 #define LIMIT_MS 30000
 #define BOUND_P95_MS 50
