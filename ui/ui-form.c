@@ -3,6 +3,7 @@
 /* The dialog to move a VM: one page, checked while it is filled in. */
 
 #include "cli-format.h"
+#include "api-quantity.h"
 #include "cli-parse.h"
 #include "client.h"
 #include "ui-text.h"
@@ -17,6 +18,8 @@ enum
 {
   FIELD_DESTINATION,
   FIELD_TRANSPORT,
+  FIELD_POLICY,
+  FIELD_THROTTLE,
   FIELD_DOWNTIME,
   FIELD_BANDWIDTH,
   FIELD_DEADLINE,
@@ -45,9 +48,11 @@ static const struct
 } fields[N_FIELDS] = {
   [FIELD_DESTINATION] = { "Destination host", KIND_CHOICE, NULL, NULL },
   [FIELD_TRANSPORT] = { "Transport", KIND_CHOICE, "--transport", NULL },
-  [FIELD_DOWNTIME] = { "Downtime budget", KIND_TEXT, "--downtime", "as the agent has it" },
-  [FIELD_BANDWIDTH] = { "Bandwidth", KIND_TEXT, "--bandwidth", "as the agent has it" },
-  [FIELD_DEADLINE] = { "Give up after", KIND_TEXT, "--deadline", "never" },
+  [FIELD_POLICY] = { "Policy", KIND_CHOICE, "--policy", NULL },
+  [FIELD_THROTTLE] = { "Throttle at most", KIND_TEXT, "--throttle-max", "as the policy has it" },
+  [FIELD_DOWNTIME] = { "Downtime budget", KIND_TEXT, "--downtime", "as the policy has it" },
+  [FIELD_BANDWIDTH] = { "Bandwidth", KIND_TEXT, "--bandwidth", "as the policy has it" },
+  [FIELD_DEADLINE] = { "Give up after", KIND_TEXT, "--deadline", "as the policy has it" },
   [FIELD_EXPECT] = { "Expect", KIND_TEXT, "--expect", "downtime=300ms,total=2m" },
   [FIELD_HOLD] = { "Hold at the gate", KIND_TOGGLE, "--hold", NULL },
   [FIELD_REASON] = { "Reason", KIND_TEXT, "--reason", "kept in the history" },
@@ -67,6 +72,9 @@ typedef struct
   GPtrArray *destinations; /* names */
   guint destination;
   guint transport;
+  GPtrArray *policies;     /* names; the first is the agent's default */
+  guint policy;
+  gboolean asked_policies;
   gboolean hold;
 
   QmigPlan *plan;       /* (nullable) of the last check */
@@ -81,6 +89,12 @@ static const char *
 destination_of (const Form *self)
 {
   return self->destinations->len > 0 ? g_ptr_array_index (self->destinations, self->destination) : "local";
+}
+
+static const char *
+policy_of (const Form *self)
+{
+  return self->policies->len > 0 ? g_ptr_array_index (self->policies, self->policy) : "default";
 }
 
 /* Other hosts first: to move within one is rarer. */
@@ -119,9 +133,10 @@ read_form (const Form *self, GError **error)
   g_autoptr(QmigMigrateRequest) request = qmig_migrate_request_new ();
   g_autoptr(QmigKnobs) knobs = qmig_knobs_new ();
 
-  if ((typed (self, FIELD_DOWNTIME) != NULL && !cli_parse_time (typed (self, FIELD_DOWNTIME), &knobs->downtime_ms, error))
-      || (typed (self, FIELD_BANDWIDTH) != NULL && !cli_parse_rate (typed (self, FIELD_BANDWIDTH), &knobs->bandwidth_bytes_per_s, error))
-      || (typed (self, FIELD_DEADLINE) != NULL && !cli_parse_time (typed (self, FIELD_DEADLINE), &knobs->deadline_ms, error)))
+  if ((typed (self, FIELD_THROTTLE) != NULL && !ui_tune_parse (UI_KNOB_THROTTLE, typed (self, FIELD_THROTTLE), &knobs->throttle_max_percent, error))
+      || (typed (self, FIELD_DOWNTIME) != NULL && !api_parse_time (typed (self, FIELD_DOWNTIME), &knobs->downtime_ms, error))
+      || (typed (self, FIELD_BANDWIDTH) != NULL && !api_parse_rate (typed (self, FIELD_BANDWIDTH), &knobs->bandwidth_bytes_per_s, error))
+      || (typed (self, FIELD_DEADLINE) != NULL && !api_parse_time (typed (self, FIELD_DEADLINE), &knobs->deadline_ms, error)))
     return NULL;
   if (typed (self, FIELD_EXPECT) != NULL)
     {
@@ -129,11 +144,13 @@ read_form (const Form *self, GError **error)
       if (request->expect == NULL)
         return NULL;
     }
-  if (typed (self, FIELD_DOWNTIME) != NULL || typed (self, FIELD_BANDWIDTH) != NULL || typed (self, FIELD_DEADLINE) != NULL)
+  if (typed (self, FIELD_THROTTLE) != NULL || typed (self, FIELD_DOWNTIME) != NULL || typed (self, FIELD_BANDWIDTH) != NULL
+      || typed (self, FIELD_DEADLINE) != NULL)
     request->knobs = g_steal_pointer (&knobs);
   request->vm = g_strdup (self->vm_id);
   request->destination = g_strdup (destination_of (self));
   request->transport = self->transport > 0 ? g_strdup (transports[self->transport]) : NULL;
+  request->policy = self->policy > 0 ? g_strdup (policy_of (self)) : NULL;
   request->hold = self->hold;
   request->reason = g_strdup (typed (self, FIELD_REASON));
   return g_steal_pointer (&request);
@@ -149,6 +166,8 @@ command_text (const Form *self)
   g_string_append_printf (text, "%s %s %s", self->check_only ? "check" : "migrate", quoted, destination_of (self));
   if (self->transport > 0)
     g_string_append_printf (text, " --transport %s", transports[self->transport]);
+  if (self->policy > 0)
+    g_string_append_printf (text, " --policy %s", policy_of (self));
   for (int i = 0; i < N_FIELDS; i++)
     {
       g_autofree char *value = fields[i].kind == KIND_TEXT && typed (self, i) != NULL ? cli_quote_argument (typed (self, i)) : NULL;
@@ -167,6 +186,14 @@ static gboolean
 may_start (const Form *self)
 {
   return !self->check_only && !self->starting && self->problem == NULL && (self->plan == NULL || !self->plan->refused);
+}
+
+static const char *
+choice_text (const Form *self, int field)
+{
+  if (field == FIELD_DESTINATION)
+    return destination_of (self);
+  return field == FIELD_POLICY ? policy_of (self) : transports[self->transport];
 }
 
 static void
@@ -192,7 +219,7 @@ draw_field (const Form *self, UiPaint *paint, int y, int x, int width, int field
     ui_grid_put (paint->grid, y, at, style, self->hold ? "[x]" : "[ ]");
   else
     {
-      int end = ui_grid_put_field (paint->grid, y, at, MIN (room - 2, 22), style, field == FIELD_DESTINATION ? destination_of (self) : transports[self->transport]);
+      int end = ui_grid_put_field (paint->grid, y, at, MIN (room - 2, 22), style, choice_text (self, field));
 
       ui_grid_put (paint->grid, y, end, UI_ROLE_DIM, " ▾");
     }
@@ -209,8 +236,8 @@ draw_fields (const Form *self, UiPaint *paint, int y)
     ui_paint_rule (paint, y++, "TARGET", NULL);
   for (int i = 0; i <= last; i++)
     {
-      if (i == FIELD_DOWNTIME && rules)
-        ui_paint_rule (paint, y++, "LIMITS", "empty: nothing is asked for");
+      if (i == FIELD_POLICY && rules)
+        ui_paint_rule (paint, y++, "LIMITS", "empty: as the policy has it");
       draw_field (self, paint, y, i % 2 == 0 ? 1 : half + 1, half - 2, i);
       y += i % 2 == 1 || i == last;
     }
@@ -406,6 +433,24 @@ check (Form *self, UiContext *context)
   context->request (context, self->host, "POST", "/v1/checks", qmig_migrate_request_to_object (request), &self->parent, checked, self, NULL);
 }
 
+/* The default first, then by name. */
+static void
+got_policies (UiContext *context, JsonObject *answer, const QmigProblem *problem, const GError *error, gpointer user_data)
+{
+  Form *self = user_data;
+  g_autoptr(GPtrArray) policies = answer != NULL ? api_list_from_object (&qmig_policy_type, answer, NULL) : NULL;
+
+  g_ptr_array_set_size (self->policies, 0);
+  g_ptr_array_add (self->policies, g_strdup ("default"));
+  for (guint i = 0; policies != NULL && i < policies->len; i++)
+    {
+      const QmigPolicy *policy = g_ptr_array_index (policies, i);
+
+      if (policy->problem == NULL && policy->name != NULL && strcmp (policy->name, "default") != 0)
+        g_ptr_array_add (self->policies, g_strdup (policy->name));
+    }
+}
+
 static gint64
 tick (UiView *view, UiContext *context)
 {
@@ -413,6 +458,9 @@ tick (UiView *view, UiContext *context)
 
   if (self->destinations->len == 0 || self->destinations->len != MAX (context->model->hosts->len, 1))
     find_destinations (self, context->model);
+  if (!self->asked_policies)
+    context->request (context, self->host, "GET", "/v1/policies", NULL, view, got_policies, self, NULL);
+  self->asked_policies = TRUE;
   /* Once the typing pauses; the answer to the last question is awaited first. */
   if (self->changed_us > 0 && !self->checking && context->model->mono_us - self->changed_us >= SETTLE_US)
     check (self, context);
@@ -477,6 +525,8 @@ choose (Form *self, int by, UiContext *context)
     self->destination = (self->destination + n_destinations + (guint) by) % n_destinations;
   else if (self->focus == FIELD_TRANSPORT)
     self->transport = (self->transport + G_N_ELEMENTS (transports) + (guint) by) % G_N_ELEMENTS (transports);
+  else if (self->focus == FIELD_POLICY && self->policies->len > 0)
+    self->policy = (self->policy + self->policies->len + (guint) by) % self->policies->len;
   else if (self->focus == FIELD_HOLD)
     self->hold = !self->hold;
   else
@@ -577,6 +627,7 @@ form_free (UiView *view)
     ui_edit_clear (&self->edits[i]);
   g_clear_pointer (&self->plan, qmig_plan_free);
   g_ptr_array_unref (self->destinations);
+  g_ptr_array_unref (self->policies);
   g_free (self->problem);
   g_free (self->host);
   g_free (self->vm_id);
@@ -598,6 +649,7 @@ ui_form_new (const UiHost *host, const QmigVm *vm, gboolean check_only)
   self->vm_name = g_strdup (vm->name != NULL ? vm->name : vm->id);
   self->check_only = check_only;
   self->destinations = g_ptr_array_new_with_free_func (g_free);
+  self->policies = g_ptr_array_new_with_free_func (g_free);
   self->changed_us = 1;
   for (int i = 0; i < N_FIELDS; i++)
     ui_edit_init (&self->edits[i], "");

@@ -9,7 +9,7 @@
 #include <string.h>
 
 #define WINDOW_LEAST_US (5 * G_USEC_PER_SEC)
-#define WINDOW_MOST_US (2 * 3600 * G_USEC_PER_SEC)
+#define WINDOW_MOST_US (G_GINT64_CONSTANT (7200) * G_USEC_PER_SEC)
 #define WINDOW_AUTO_LEAST_US (20 * G_USEC_PER_SEC)
 #define WINDOW_AUTO_MOST_US (100 * G_USEC_PER_SEC)
 #define TICK_US (100 * G_TIME_SPAN_MILLISECOND)
@@ -22,6 +22,7 @@ typedef struct
   gint64 window_us; /* 0: as fits what there is */
   gint64 cursor_us;
   int knob;
+  int graph_width;  /* of the last drawing, for clicks */
 
   /* replay */
   gboolean replay;
@@ -152,6 +153,8 @@ draw (UiView *view, UiPaint *paint)
   Migration *self = (Migration *) view;
   UiRun *run = find_run (self, paint->model);
   UiPanels panels = { .paint = paint, .run = run, .cursor_us = self->cursor_us, .live = !self->replay };
+  UiScale scale;
+  int x;
 
   if (run == NULL || (run->events->len == 0 && run->info == NULL))
     {
@@ -163,6 +166,7 @@ draw (UiView *view, UiPaint *paint)
   panels.at_us = right_edge (self, paint->model, run);
   panels.window_us = window_of (self, run, panels.at_us);
   panels.knob = self->replay || paint->look->read_only || run->result != NULL ? -1 : self->knob;
+  ui_panel_scale (&panels, &scale, &x, &self->graph_width);
   draw_title (self, paint, run, panels.at_us);
   draw_panels (&panels);
   ui_paint_footer (paint, view->klass->screen, paint->size == UI_SIZE_SINGLE ? "rates need 80x24" : NULL);
@@ -415,7 +419,7 @@ click (UiView *view, const UiHit *hit, UiContext *context)
       gint64 edge_us = right_edge (self, context->model, run);
       gint64 window_us = window_of (self, run, edge_us);
 
-      self->cursor_us = MAX (edge_us - window_us + window_us * hit->value / 57, run->start_us);
+      self->cursor_us = MAX (edge_us - window_us + window_us * hit->value / MAX (self->graph_width, 1), run->start_us);
     }
   else
     return FALSE;
