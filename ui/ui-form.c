@@ -25,6 +25,7 @@ enum
   FIELD_DEADLINE,
   FIELD_EXPECT,
   FIELD_HOLD,
+  FIELD_POSTCOPY,
   FIELD_REASON,
   N_FIELDS,
   BUTTON_START = N_FIELDS,
@@ -55,6 +56,7 @@ static const struct
   [FIELD_DEADLINE] = { "Give up after", KIND_TEXT, "--deadline", "as the policy has it" },
   [FIELD_EXPECT] = { "Expect", KIND_TEXT, "--expect", "downtime=300ms,total=2m" },
   [FIELD_HOLD] = { "Hold at the gate", KIND_TOGGLE, "--hold", NULL },
+  [FIELD_POSTCOPY] = { "Allow post-copy", KIND_TOGGLE, "--allow postcopy", NULL },
   [FIELD_REASON] = { "Reason", KIND_TEXT, "--reason", "kept in the history" },
 };
 
@@ -76,6 +78,7 @@ typedef struct
   guint policy;
   gboolean asked_policies;
   gboolean hold;
+  gboolean postcopy;
 
   QmigPlan *plan;       /* (nullable) of the last check */
   char *problem;        /* why there is none (nullable) */
@@ -152,6 +155,7 @@ read_form (const Form *self, GError **error)
   request->transport = self->transport > 0 ? g_strdup (transports[self->transport]) : NULL;
   request->policy = self->policy > 0 ? g_strdup (policy_of (self)) : NULL;
   request->hold = self->hold;
+  request->allow = self->postcopy ? g_strsplit ("postcopy", ",", -1) : NULL;
   request->reason = g_strdup (typed (self, FIELD_REASON));
   return g_steal_pointer (&request);
 }
@@ -177,6 +181,8 @@ command_text (const Form *self)
     }
   if (self->hold && !self->check_only)
     g_string_append (text, " --hold");
+  if (self->postcopy && !self->check_only)
+    g_string_append (text, " --allow postcopy");
   return g_string_free (text, FALSE);
 }
 
@@ -215,8 +221,8 @@ draw_field (const Form *self, UiPaint *paint, int y, int x, int width, int field
     }
   if (focus)
     ui_grid_set_cursor (paint->grid, y, at);
-  if (field == FIELD_HOLD)
-    ui_grid_put (paint->grid, y, at, style, self->hold ? "[x]" : "[ ]");
+  if (fields[field].kind == KIND_TOGGLE)
+    ui_grid_put (paint->grid, y, at, style, (field == FIELD_HOLD ? self->hold : self->postcopy) ? "[x]" : "[ ]");
   else
     {
       int end = ui_grid_put_field (paint->grid, y, at, MIN (room - 2, 22), style, choice_text (self, field));
@@ -529,6 +535,8 @@ choose (Form *self, int by, UiContext *context)
     self->policy = (self->policy + self->policies->len + (guint) by) % self->policies->len;
   else if (self->focus == FIELD_HOLD)
     self->hold = !self->hold;
+  else if (self->focus == FIELD_POSTCOPY)
+    self->postcopy = !self->postcopy;
   else
     return FALSE;
   changed (self, context);

@@ -279,8 +279,14 @@ ui_migration_ask_recover (UiContext *context, const QmigMigrationInfo *info, con
 static void
 ask_postcopy (UiContext *context, const QmigMigrationInfo *info, const char *host)
 {
-  g_autofree char *text
-      = g_strdup_printf ("%s will run on %s at once; the rest of its memory follows by network.\nFrom then on there is NO way back: if the link or %s "
+  g_autofree char *text = NULL;
+
+  if (info->postcopy || info->policy == NULL || !info->policy->allow_postcopy)
+    {
+      ui_model_say (context->model, UI_ROLE_DIM, info->postcopy ? "it is in post-copy already" : "post-copy has to be allowed before the start");
+      return;
+    }
+  text = g_strdup_printf ("%s will run on %s at once; the rest of its memory follows by network.\nFrom then on there is NO way back: if the link or %s "
                          "fails, the VM is paused until qmig recover.",
                          info->vm, info->destination, info->destination);
 

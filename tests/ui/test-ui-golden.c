@@ -122,7 +122,7 @@ test_log (void)
   fixture_add_log (fixture);
   fixture_push (fixture, ui_log_new ());
   check_all (fixture, "log");
-  fixture_keys (fixture, "x a Up Enter");
+  fixture_keys (fixture, "a Up Enter");
   check_all (fixture, "log-expanded");
 }
 
