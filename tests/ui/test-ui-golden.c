@@ -270,7 +270,7 @@ test_form (void)
   fixture_keys (fixture, "Tab Tab Tab Tab 3 0 0 m s Tab");
   check_form (fixture, plan);
   check_all (fixture, "form");
-  fixture_keys (fixture, "1");
+  fixture_keys (fixture, "m a x");
   check_form (fixture, refused);
   check_all (fixture, "form-refused");
 }
