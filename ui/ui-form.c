@@ -6,6 +6,7 @@
 #include "api-quantity.h"
 #include "cli-parse.h"
 #include "client.h"
+#include "ui-plan.h"
 #include "ui-text.h"
 #include "ui-view.h"
 
@@ -262,89 +263,11 @@ counts_text (const Form *self)
   return self->plan == NULL ? g_strdup ("") : g_strdup_printf ("%d ok · %d warn · %d fail", n[0], n[1], n[2]);
 }
 
-typedef struct
-{
-  const char *word;
-  UiRole role;
-  char *text;
-} CheckLine;
-
-static void
-check_line_clear (gpointer data)
-{
-  g_free (((CheckLine *) data)->text);
-}
-
-static void
-add_wrapped (GArray *lines, const char *word, UiRole role, const char *text, int width)
-{
-  g_auto(GStrv) parts = ui_text_wrap (text, width);
-
-  for (char **part = parts; *part != NULL; part++)
-    {
-      CheckLine line = { part == parts ? word : "", role, g_strdup (*part) };
-
-      g_array_append_val (lines, line);
-    }
-}
-
-static void
-add_check (GArray *lines, const QmigCheck *check, int width)
-{
-  static const UiRole roles[] = { UI_ROLE_OK, UI_ROLE_WARN, UI_ROLE_FAIL };
-  static const char *const words[] = { "ok", "warn", "FAIL" };
-  g_autofree char *text = g_strdup_printf ("%-13s%s", check->id != NULL ? check->id : "", check->text != NULL ? check->text : "");
-  g_autofree char *way_out = check->way_out != NULL ? g_strdup_printf ("             → %s", check->way_out) : NULL;
-
-  add_wrapped (lines, words[CLAMP (check->status, 0, 2)], roles[CLAMP (check->status, 0, 2)], text, width);
-  if (way_out != NULL)
-    add_wrapped (lines, "", roles[CLAMP (check->status, 0, 2)], way_out, width);
-}
-
-static void
-add_forecast (GArray *lines, const QmigForecast *forecast, int width)
-{
-  g_autofree char *text = g_strdup_printf ("%-13s%s%s%s%s", "forecast", forecast->text != NULL ? forecast->text : qmig_verdict_names[forecast->verdict],
-                                           forecast->basis != NULL ? " (" : "", forecast->basis != NULL ? forecast->basis : "",
-                                           forecast->basis != NULL ? ")" : "");
-  gboolean bad = forecast->verdict == QMIG_VERDICT_DIVERGING || forecast->verdict == QMIG_VERDICT_STUCK;
-
-  add_wrapped (lines, "≈", bad ? UI_ROLE_WARN : UI_ROLE_INFO, text, width);
-  for (char **way = forecast->ways_out; way != NULL && *way != NULL; way++)
-    {
-      g_autofree char *line = g_strdup_printf ("             way out: %s", *way);
-
-      add_wrapped (lines, "", UI_ROLE_WARN, line, width);
-    }
-}
-
-/* What fails is read first. */
-static GArray *
-check_lines (const Form *self, int width)
-{
-  GArray *lines = g_array_new (FALSE, FALSE, sizeof (CheckLine));
-
-  g_array_set_clear_func (lines, check_line_clear);
-  if (self->problem != NULL)
-    add_wrapped (lines, "FAIL", UI_ROLE_FAIL, self->problem, width);
-  if (self->plan == NULL)
-    return lines;
-  if (self->plan->forecast != NULL)
-    add_forecast (lines, self->plan->forecast, width);
-  for (int status = QMIG_CHECK_FAIL; status >= QMIG_CHECK_OK && self->plan->checks != NULL; status--)
-    for (guint i = 0; i < self->plan->checks->len; i++)
-      if (((QmigCheck *) g_ptr_array_index (self->plan->checks, i))->status == status)
-        add_check (lines, g_ptr_array_index (self->plan->checks, i), width);
-  for (char **note = self->plan->notes; note != NULL && *note != NULL; note++)
-    add_wrapped (lines, "note", UI_ROLE_DIM, *note, width);
-  return lines;
-}
-
 static void
 draw_checks (Form *self, UiPaint *paint, int y, int height)
 {
   g_autofree char *counts = counts_text (self);
-  g_autoptr(GArray) lines = check_lines (self, paint->cols - 10);
+  g_autoptr(GArray) lines = ui_plan_lines (self->plan, self->problem, paint->cols - 10);
   gboolean stale = self->checking || self->changed_us > 0;
   int hidden = (int) lines->len - height;
   g_autofree char *hint = hidden > 0 ? g_strdup_printf ("%s · ↑↓ %d more", counts, hidden) : g_strdup (counts);
@@ -353,10 +276,11 @@ draw_checks (Form *self, UiPaint *paint, int y, int height)
   ui_paint_rule (paint, y, "PRE-FLIGHT", hint);
   for (int i = 0; i < height && self->scroll + i < (int) lines->len; i++)
     {
-      const CheckLine *line = &g_array_index (lines, CheckLine, self->scroll + i);
+      const UiPlanLine *line = &g_array_index (lines, UiPlanLine, self->scroll + i);
+      guint style = stale ? UI_ROLE_DIM : line->role == UI_ROLE_OK ? UI_ROLE_TEXT : line->role;
 
       ui_grid_put_field (paint->grid, y + 1 + i, 2, 5, line->role, line->word);
-      ui_grid_put_field (paint->grid, y + 1 + i, 8, paint->cols - 9, stale ? UI_ROLE_DIM : line->role == UI_ROLE_OK ? UI_ROLE_TEXT : line->role, line->text);
+      ui_grid_put_field (paint->grid, y + 1 + i, 8, paint->cols - 9, style, line->text);
     }
 }
 

@@ -95,8 +95,10 @@ draw_detail (Log *self, UiPaint *paint, int y, int height, const UiEvent *event)
 static char *
 hint_text (const Log *self)
 {
-  return g_strdup_printf ("%s[%c] samples  hosts: %s%s%s", self->follow ? "following  " : "", self->samples ? 'x' : ' ', self->host != NULL ? self->host : "all", ui_filter_is_on (&self->search) ? "  search: " : "",
-                          ui_filter_is_on (&self->search) ? self->search.edit.text->str : "");
+  gboolean searches = ui_filter_is_on (&self->search);
+
+  return g_strdup_printf ("%s[%c] samples  hosts: %s%s%s", self->follow ? "following  " : "", self->samples ? 'x' : ' ',
+                          self->host != NULL ? self->host : "all", searches ? "  search: " : "", searches ? self->search.edit.text->str : "");
 }
 
 static void
