@@ -28,10 +28,10 @@
 #define HOSTS 20
 #define VMS 50
 #define BLACK_HOLES 5
-#define KEYS 200
-#define KEY_PAUSE_MS 120
-#define SETTLE_S 8
-#define IDLE_S 20
+#define KEYS 120
+#define KEY_PAUSE_MS 80
+#define SETTLE_S 6
+#define IDLE_S 12
 #define KEY_LIMIT_MS 2000
 
 /* -- hosts ------------------------------------------------------------------------- */
