@@ -257,6 +257,28 @@ test_no_terminal (void)
   tmux_wait (tmux, "TERM is 'xterm'");
 }
 
+/* A host that is not there delays nothing but its own row. */
+static void
+test_dead_host (void)
+{
+  g_autoptr(Place) place = NULL;
+  g_autoptr(Tmux) tmux = NULL;
+
+  if (!tmux_is_there ())
+    return;
+  place = place_new ();
+  tmux = open_shell (place, "screen-256color", "C.UTF-8", 100, 30);
+  tmux_type (tmux, "export QMIG_HOST=unix:/nonexistent/agent.sock");
+  tmux_keys (tmux, "Enter", NULL);
+  open_console (tmux, "console --screen vms");
+  tmux_wait (tmux, "retry in");
+  tmux_wait (tmux, "never");
+  tmux_keys (tmux, "5", NULL);
+  tmux_wait (tmux, "cannot reach the agent");
+  tmux_keys (tmux, "Q", NULL);
+  assert_given_back (tmux, "left");
+}
+
 /* Whatever sizes come, however fast: at the end it is the last one, drawn whole. */
 static void
 test_storm (void)
@@ -290,6 +312,7 @@ main (int argc, char **argv)
   g_test_add_func ("/console/terminal/suspend", test_suspend);
   g_test_add_func ("/console/terminal/terminals", test_terminals);
   g_test_add_func ("/console/terminal/no-terminal", test_no_terminal);
+  g_test_add_func ("/console/terminal/dead-host", test_dead_host);
   g_test_add_func ("/console/terminal/storm", test_storm);
   return g_test_run ();
 }
