@@ -546,7 +546,8 @@ wants_of (App *app)
 {
   guint screen = ((UiView *) g_ptr_array_index (app->stack, 0))->klass->screen;
 
-  return (screen == UI_SCREEN_VMS ? UI_WANT_VMS : 0) | (screen == UI_SCREEN_HISTORY ? UI_WANT_PAST : 0) | (screen == UI_SCREEN_LOG ? UI_WANT_CHANGES : 0);
+  return (screen == UI_SCREEN_VMS ? UI_WANT_VMS : 0) | (screen == UI_SCREEN_HISTORY ? UI_WANT_PAST : 0)
+         | (screen == UI_SCREEN_LOG ? UI_WANT_CHANGES : 0);
 }
 
 static gboolean
@@ -669,7 +670,7 @@ static int
 leave (const App *app, guint n_active)
 {
   if (n_active > 0)
-    fprintf (stderr, "qmig: %u %s on; 'qmig' shows %s again\n", n_active, n_active == 1 ? "migration goes" : "migrations go", n_active == 1 ? "it" : "them");
+    fprintf (stderr, "qmig: %u %s again\n", n_active, n_active == 1 ? "migration goes on; 'qmig' shows it" : "migrations go on; 'qmig' shows them");
   if (app->ended_by == 0)
     return QMIG_EXIT_OK;
   signal (app->ended_by, SIG_DFL);

@@ -160,7 +160,8 @@ draw_curves (UiPaint *paint, int y, int height, UiRun *const runs[2])
   gint64 span_us = G_USEC_PER_SEC;
   g_autoptr(GArray) a = points_of (runs[0], &top, &span_us);
   g_autoptr(GArray) b = points_of (runs[1], &top, &span_us);
-  UiSeries series[] = { { (const UiPoint *) (gpointer) a->data, a->len, UI_ROLE_SERIES_A, mono }, { (const UiPoint *) (gpointer) b->data, b->len, UI_ROLE_SERIES_B, mono } };
+  UiSeries series[] = { { (const UiPoint *) (gpointer) a->data, a->len, UI_ROLE_SERIES_A, mono },
+                        { (const UiPoint *) (gpointer) b->data, b->len, UI_ROLE_SERIES_B, mono } };
   UiScale scale = { 0, span_us, GAP_US, ui_chart_round_up (top) };
   g_autofree char *high = ui_text_bytes ((gint64) scale.top);
   g_autofree char *end = ui_text_ms ((double) span_us / 1000);

@@ -125,7 +125,9 @@ draw_marks (const UiPanels *panels, int y, const UiScale *scale, int x, int widt
       int column = ui_chart_column (scale, width, mark->time_us);
       char letter[2] = { mark->letter, '\0' };
 
-      if (column < 0)
+      /* The words of the rule stay. */
+      if (column < 0 || (ui_grid_get_cell (grid, y, x + column)->style & ~UI_SELECTED) != UI_ROLE_RULE
+          || ui_grid_get_cell (grid, y, x + column)->c == ' ')
         continue;
       if (mark->letter == ' ')
         ui_grid_put_glyph (grid, y, x + column, UI_ROLE_INFO, 0x00b7);
@@ -177,7 +179,7 @@ put_number (const UiPanels *panels, int y, guint style, const char *name, const 
 {
   UiPaint *paint = panels->paint;
   int x = paint->cols - numbers_width (paint);
-  int names = paint->size == UI_SIZE_FULL ? 13 : paint->size == UI_SIZE_COMPACT ? 9 : 6;
+  int names = paint->size == UI_SIZE_FULL ? 13 : paint->size == UI_SIZE_COMPACT ? 10 : 6;
 
   ui_grid_put_field (paint->grid, y, x, names, UI_ROLE_DIM, name);
   ui_grid_put_field (paint->grid, y, x + names, numbers_width (paint) - names - 1, style, text);
@@ -268,9 +270,8 @@ window_hint (const UiPanels *panels)
   g_autofree char *time = ui_text_time (panels->cursor_us);
 
   if (panels->cursor_us > 0)
-    return g_strdup_printf ("at %s · ←/→ · window %s", time, window);
-  return panels->paint->size == UI_SIZE_FULL ? g_strdup_printf ("window %s · g style · +/- zoom · ←/→ cursor", window)
-                                             : g_strdup_printf ("window %s", window);
+    return g_strdup_printf ("at %s of %s", time, window);
+  return panels->paint->size == UI_SIZE_FULL ? g_strdup_printf ("window %s · g +/- ←/→", window) : g_strdup_printf ("window %s", window);
 }
 
 int

@@ -99,13 +99,15 @@ static void
 read_knob (UiEvent *event, JsonObject *data)
 {
   const char *state = json_strict_string (data, "state", "");
+  const char *why;
   g_autofree char *value = NULL;
 
   event->name = g_strdup (json_strict_string (data, "knob", ""));
   event->number = json_strict_int (data, "value", QMIG_UNSET);
   event->state = g_strdup (state);
   value = knob_value_text (event->name, event->number);
-  event->text = g_strdup_printf ("%s %s, %s", event->name, value, state);
+  why = json_strict_string (data, "why", NULL);
+  event->text = g_strdup_printf ("%s %s, %s%s%s", event->name, value, state, why != NULL ? ": " : "", why != NULL ? why : "");
   event->role = strcmp (state, "refused") == 0 ? UI_ROLE_FAIL : UI_ROLE_INFO;
 }
 

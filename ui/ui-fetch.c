@@ -10,6 +10,7 @@
 #define HOSTS_MS 30000
 #define REQUEST_MS 60000
 #define PAST_LIMIT 200
+#define VMS_PERIOD_US (10 * G_USEC_PER_SEC) /* the agent has to take each monitor for it */
 #define RUNS_MAX 48
 #define RETRY_LEAST_US (1 * G_USEC_PER_SEC)
 #define RETRY_MOST_US (30 * G_USEC_PER_SEC)
@@ -188,13 +189,13 @@ take_info (Link *link, JsonObject *answer)
   ui_host_take_info (link->fetch->model, host, info);
 }
 
-/* One that is over is history now, and its VM is elsewhere. */
+/* One that is over is history now, and its VM is elsewhere; one that has begun has its VM. */
 static void
-note_ended (Link *link, GPtrArray *active)
+note_number (Link *link, GPtrArray *active)
 {
   guint before = link->host->active != NULL ? link->host->active->len : 0;
 
-  if (active->len >= before)
+  if (active->len == before)
     return;
   link->due_us[ASK_PAST] = 0;
   for (guint i = 0; i < link->fetch->links->len; i++)
@@ -208,7 +209,7 @@ take_active (Link *link, JsonObject *answer)
 
   if (active == NULL)
     return;
-  note_ended (link, active);
+  note_number (link, active);
   if (active->len > 0 || link->host->active == NULL || link->host->active->len > 0)
     ui_host_take_active (link->fetch->model, link->host, active);
 }
@@ -354,7 +355,7 @@ ask_the_rest (Link *link, guint wants)
   if (is_due (link, ASK_ACTIVE))
     ask (link, ASK_ACTIVE, "/v1/migrations?active=1", ANSWER_MS, (busy ? 1 : 2) * G_USEC_PER_SEC);
   if (is_due (link, ASK_VMS) && ((wants & UI_WANT_VMS) != 0 || link->host->vms == NULL))
-    ask (link, ASK_VMS, "/v1/vms", VMS_MS, 4 * G_USEC_PER_SEC);
+    ask (link, ASK_VMS, "/v1/vms", VMS_MS, VMS_PERIOD_US);
   if ((wants & UI_WANT_PAST) != 0 && is_due (link, ASK_PAST))
     ask (link, ASK_PAST, "/v1/migrations?ended=1&limit=" G_STRINGIFY (PAST_LIMIT), VMS_MS, 10 * G_USEC_PER_SEC);
   if ((wants & UI_WANT_CHANGES) != 0 && is_due (link, ASK_CHANGES))

@@ -35,9 +35,14 @@ range_text (gint64 low, gint64 high, gint64 middle)
 {
   g_autofree char *from = ui_text_ms ((double) low);
   g_autofree char *to = ui_text_ms ((double) high);
+  const char *unit;
 
   if (low == QMIG_UNSET || high == QMIG_UNSET || low == high)
     return middle != QMIG_UNSET ? ui_text_ms ((double) middle) : g_strdup ("–");
+  unit = strrchr (from, ' ');
+  /* One unit for both, where it is one. */
+  if (unit != NULL && g_str_has_suffix (to, unit) && strchr (from, ' ') == unit)
+    return g_strdup_printf ("%.*s-%s", (int) (unit - from), from, to);
   return g_strdup_printf ("%s to %s", from, to);
 }
 
@@ -243,7 +248,7 @@ ui_panel_forecast (const UiPanels *panels, int y, int height)
   g_autoptr(GArray) lines = make_lines (panels);
   UiPaint *paint = panels->paint;
   int more = (int) lines->len - height;
-  g_autofree char *hint = more > 0 ? g_strdup_printf ("%d more %s need a taller terminal", more, more == 1 ? "line" : "lines") : NULL;
+  g_autofree char *hint = more > 0 ? g_strdup_printf ("%d more %s a taller terminal", more, more == 1 ? "line needs" : "lines need") : NULL;
 
   ui_paint_rule (paint, y, panels->run->result != NULL ? "RESULT" : "FORECAST", hint);
   for (int i = 0; i < height && i < (int) lines->len; i++)

@@ -3,8 +3,10 @@
 /* The dialog to move a VM: one page, checked while it is filled in. */
 
 #include "cli-format.h"
+#include "api-quantity.h"
 #include "cli-parse.h"
 #include "client.h"
+#include "ui-plan.h"
 #include "ui-text.h"
 #include "ui-view.h"
 
@@ -17,11 +19,14 @@ enum
 {
   FIELD_DESTINATION,
   FIELD_TRANSPORT,
+  FIELD_POLICY,
+  FIELD_THROTTLE,
   FIELD_DOWNTIME,
   FIELD_BANDWIDTH,
   FIELD_DEADLINE,
   FIELD_EXPECT,
   FIELD_HOLD,
+  FIELD_POSTCOPY,
   FIELD_REASON,
   N_FIELDS,
   BUTTON_START = N_FIELDS,
@@ -45,11 +50,14 @@ static const struct
 } fields[N_FIELDS] = {
   [FIELD_DESTINATION] = { "Destination host", KIND_CHOICE, NULL, NULL },
   [FIELD_TRANSPORT] = { "Transport", KIND_CHOICE, "--transport", NULL },
-  [FIELD_DOWNTIME] = { "Downtime budget", KIND_TEXT, "--downtime", "as the agent has it" },
-  [FIELD_BANDWIDTH] = { "Bandwidth", KIND_TEXT, "--bandwidth", "as the agent has it" },
-  [FIELD_DEADLINE] = { "Give up after", KIND_TEXT, "--deadline", "never" },
+  [FIELD_POLICY] = { "Policy", KIND_CHOICE, "--policy", NULL },
+  [FIELD_THROTTLE] = { "Throttle at most", KIND_TEXT, "--throttle-max", "as the policy has it" },
+  [FIELD_DOWNTIME] = { "Downtime budget", KIND_TEXT, "--downtime", "as the policy has it" },
+  [FIELD_BANDWIDTH] = { "Bandwidth", KIND_TEXT, "--bandwidth", "as the policy has it" },
+  [FIELD_DEADLINE] = { "Give up after", KIND_TEXT, "--deadline", "as the policy has it" },
   [FIELD_EXPECT] = { "Expect", KIND_TEXT, "--expect", "downtime=300ms,total=2m" },
   [FIELD_HOLD] = { "Hold at the gate", KIND_TOGGLE, "--hold", NULL },
+  [FIELD_POSTCOPY] = { "Allow post-copy", KIND_TOGGLE, "--allow postcopy", NULL },
   [FIELD_REASON] = { "Reason", KIND_TEXT, "--reason", "kept in the history" },
 };
 
@@ -67,7 +75,11 @@ typedef struct
   GPtrArray *destinations; /* names */
   guint destination;
   guint transport;
+  GPtrArray *policies;     /* names; the first is the agent's default */
+  guint policy;
+  gboolean asked_policies;
   gboolean hold;
+  gboolean postcopy;
 
   QmigPlan *plan;       /* (nullable) of the last check */
   char *problem;        /* why there is none (nullable) */
@@ -81,6 +93,12 @@ static const char *
 destination_of (const Form *self)
 {
   return self->destinations->len > 0 ? g_ptr_array_index (self->destinations, self->destination) : "local";
+}
+
+static const char *
+policy_of (const Form *self)
+{
+  return self->policies->len > 0 ? g_ptr_array_index (self->policies, self->policy) : "default";
 }
 
 /* Other hosts first: to move within one is rarer. */
@@ -119,9 +137,10 @@ read_form (const Form *self, GError **error)
   g_autoptr(QmigMigrateRequest) request = qmig_migrate_request_new ();
   g_autoptr(QmigKnobs) knobs = qmig_knobs_new ();
 
-  if ((typed (self, FIELD_DOWNTIME) != NULL && !cli_parse_time (typed (self, FIELD_DOWNTIME), &knobs->downtime_ms, error))
-      || (typed (self, FIELD_BANDWIDTH) != NULL && !cli_parse_rate (typed (self, FIELD_BANDWIDTH), &knobs->bandwidth_bytes_per_s, error))
-      || (typed (self, FIELD_DEADLINE) != NULL && !cli_parse_time (typed (self, FIELD_DEADLINE), &knobs->deadline_ms, error)))
+  if ((typed (self, FIELD_THROTTLE) != NULL && !ui_tune_parse (UI_KNOB_THROTTLE, typed (self, FIELD_THROTTLE), &knobs->throttle_max_percent, error))
+      || (typed (self, FIELD_DOWNTIME) != NULL && !api_parse_time (typed (self, FIELD_DOWNTIME), &knobs->downtime_ms, error))
+      || (typed (self, FIELD_BANDWIDTH) != NULL && !api_parse_rate (typed (self, FIELD_BANDWIDTH), &knobs->bandwidth_bytes_per_s, error))
+      || (typed (self, FIELD_DEADLINE) != NULL && !api_parse_time (typed (self, FIELD_DEADLINE), &knobs->deadline_ms, error)))
     return NULL;
   if (typed (self, FIELD_EXPECT) != NULL)
     {
@@ -129,12 +148,15 @@ read_form (const Form *self, GError **error)
       if (request->expect == NULL)
         return NULL;
     }
-  if (typed (self, FIELD_DOWNTIME) != NULL || typed (self, FIELD_BANDWIDTH) != NULL || typed (self, FIELD_DEADLINE) != NULL)
+  if (typed (self, FIELD_THROTTLE) != NULL || typed (self, FIELD_DOWNTIME) != NULL || typed (self, FIELD_BANDWIDTH) != NULL
+      || typed (self, FIELD_DEADLINE) != NULL)
     request->knobs = g_steal_pointer (&knobs);
   request->vm = g_strdup (self->vm_id);
   request->destination = g_strdup (destination_of (self));
   request->transport = self->transport > 0 ? g_strdup (transports[self->transport]) : NULL;
+  request->policy = self->policy > 0 ? g_strdup (policy_of (self)) : NULL;
   request->hold = self->hold;
+  request->allow = self->postcopy ? g_strsplit ("postcopy", ",", -1) : NULL;
   request->reason = g_strdup (typed (self, FIELD_REASON));
   return g_steal_pointer (&request);
 }
@@ -149,6 +171,8 @@ command_text (const Form *self)
   g_string_append_printf (text, "%s %s %s", self->check_only ? "check" : "migrate", quoted, destination_of (self));
   if (self->transport > 0)
     g_string_append_printf (text, " --transport %s", transports[self->transport]);
+  if (self->policy > 0)
+    g_string_append_printf (text, " --policy %s", policy_of (self));
   for (int i = 0; i < N_FIELDS; i++)
     {
       g_autofree char *value = fields[i].kind == KIND_TEXT && typed (self, i) != NULL ? cli_quote_argument (typed (self, i)) : NULL;
@@ -158,6 +182,8 @@ command_text (const Form *self)
     }
   if (self->hold && !self->check_only)
     g_string_append (text, " --hold");
+  if (self->postcopy && !self->check_only)
+    g_string_append (text, " --allow postcopy");
   return g_string_free (text, FALSE);
 }
 
@@ -167,6 +193,14 @@ static gboolean
 may_start (const Form *self)
 {
   return !self->check_only && !self->starting && self->problem == NULL && (self->plan == NULL || !self->plan->refused);
+}
+
+static const char *
+choice_text (const Form *self, int field)
+{
+  if (field == FIELD_DESTINATION)
+    return destination_of (self);
+  return field == FIELD_POLICY ? policy_of (self) : transports[self->transport];
 }
 
 static void
@@ -188,11 +222,11 @@ draw_field (const Form *self, UiPaint *paint, int y, int x, int width, int field
     }
   if (focus)
     ui_grid_set_cursor (paint->grid, y, at);
-  if (field == FIELD_HOLD)
-    ui_grid_put (paint->grid, y, at, style, self->hold ? "[x]" : "[ ]");
+  if (fields[field].kind == KIND_TOGGLE)
+    ui_grid_put (paint->grid, y, at, style, (field == FIELD_HOLD ? self->hold : self->postcopy) ? "[x]" : "[ ]");
   else
     {
-      int end = ui_grid_put_field (paint->grid, y, at, MIN (room - 2, 22), style, field == FIELD_DESTINATION ? destination_of (self) : transports[self->transport]);
+      int end = ui_grid_put_field (paint->grid, y, at, MIN (room - 2, 22), style, choice_text (self, field));
 
       ui_grid_put (paint->grid, y, end, UI_ROLE_DIM, " ▾");
     }
@@ -209,8 +243,8 @@ draw_fields (const Form *self, UiPaint *paint, int y)
     ui_paint_rule (paint, y++, "TARGET", NULL);
   for (int i = 0; i <= last; i++)
     {
-      if (i == FIELD_DOWNTIME && rules)
-        ui_paint_rule (paint, y++, "LIMITS", "empty: nothing is asked for");
+      if (i == FIELD_POLICY && rules)
+        ui_paint_rule (paint, y++, "LIMITS", "empty: as the policy has it");
       draw_field (self, paint, y, i % 2 == 0 ? 1 : half + 1, half - 2, i);
       y += i % 2 == 1 || i == last;
     }
@@ -229,89 +263,11 @@ counts_text (const Form *self)
   return self->plan == NULL ? g_strdup ("") : g_strdup_printf ("%d ok · %d warn · %d fail", n[0], n[1], n[2]);
 }
 
-typedef struct
-{
-  const char *word;
-  UiRole role;
-  char *text;
-} CheckLine;
-
-static void
-check_line_clear (gpointer data)
-{
-  g_free (((CheckLine *) data)->text);
-}
-
-static void
-add_wrapped (GArray *lines, const char *word, UiRole role, const char *text, int width)
-{
-  g_auto(GStrv) parts = ui_text_wrap (text, width);
-
-  for (char **part = parts; *part != NULL; part++)
-    {
-      CheckLine line = { part == parts ? word : "", role, g_strdup (*part) };
-
-      g_array_append_val (lines, line);
-    }
-}
-
-static void
-add_check (GArray *lines, const QmigCheck *check, int width)
-{
-  static const UiRole roles[] = { UI_ROLE_OK, UI_ROLE_WARN, UI_ROLE_FAIL };
-  static const char *const words[] = { "ok", "warn", "FAIL" };
-  g_autofree char *text = g_strdup_printf ("%-13s%s", check->id != NULL ? check->id : "", check->text != NULL ? check->text : "");
-  g_autofree char *way_out = check->way_out != NULL ? g_strdup_printf ("             → %s", check->way_out) : NULL;
-
-  add_wrapped (lines, words[CLAMP (check->status, 0, 2)], roles[CLAMP (check->status, 0, 2)], text, width);
-  if (way_out != NULL)
-    add_wrapped (lines, "", roles[CLAMP (check->status, 0, 2)], way_out, width);
-}
-
-static void
-add_forecast (GArray *lines, const QmigForecast *forecast, int width)
-{
-  g_autofree char *text = g_strdup_printf ("%-13s%s%s%s%s", "forecast", forecast->text != NULL ? forecast->text : qmig_verdict_names[forecast->verdict],
-                                           forecast->basis != NULL ? " (" : "", forecast->basis != NULL ? forecast->basis : "",
-                                           forecast->basis != NULL ? ")" : "");
-  gboolean bad = forecast->verdict == QMIG_VERDICT_DIVERGING || forecast->verdict == QMIG_VERDICT_STUCK;
-
-  add_wrapped (lines, "≈", bad ? UI_ROLE_WARN : UI_ROLE_INFO, text, width);
-  for (char **way = forecast->ways_out; way != NULL && *way != NULL; way++)
-    {
-      g_autofree char *line = g_strdup_printf ("             way out: %s", *way);
-
-      add_wrapped (lines, "", UI_ROLE_WARN, line, width);
-    }
-}
-
-/* What fails is read first. */
-static GArray *
-check_lines (const Form *self, int width)
-{
-  GArray *lines = g_array_new (FALSE, FALSE, sizeof (CheckLine));
-
-  g_array_set_clear_func (lines, check_line_clear);
-  if (self->problem != NULL)
-    add_wrapped (lines, "FAIL", UI_ROLE_FAIL, self->problem, width);
-  if (self->plan == NULL)
-    return lines;
-  if (self->plan->forecast != NULL)
-    add_forecast (lines, self->plan->forecast, width);
-  for (int status = QMIG_CHECK_FAIL; status >= QMIG_CHECK_OK && self->plan->checks != NULL; status--)
-    for (guint i = 0; i < self->plan->checks->len; i++)
-      if (((QmigCheck *) g_ptr_array_index (self->plan->checks, i))->status == status)
-        add_check (lines, g_ptr_array_index (self->plan->checks, i), width);
-  for (char **note = self->plan->notes; note != NULL && *note != NULL; note++)
-    add_wrapped (lines, "note", UI_ROLE_DIM, *note, width);
-  return lines;
-}
-
 static void
 draw_checks (Form *self, UiPaint *paint, int y, int height)
 {
   g_autofree char *counts = counts_text (self);
-  g_autoptr(GArray) lines = check_lines (self, paint->cols - 10);
+  g_autoptr(GArray) lines = ui_plan_lines (self->plan, self->problem, paint->cols - 10);
   gboolean stale = self->checking || self->changed_us > 0;
   int hidden = (int) lines->len - height;
   g_autofree char *hint = hidden > 0 ? g_strdup_printf ("%s · ↑↓ %d more", counts, hidden) : g_strdup (counts);
@@ -320,10 +276,11 @@ draw_checks (Form *self, UiPaint *paint, int y, int height)
   ui_paint_rule (paint, y, "PRE-FLIGHT", hint);
   for (int i = 0; i < height && self->scroll + i < (int) lines->len; i++)
     {
-      const CheckLine *line = &g_array_index (lines, CheckLine, self->scroll + i);
+      const UiPlanLine *line = &g_array_index (lines, UiPlanLine, self->scroll + i);
+      guint style = stale ? UI_ROLE_DIM : line->role == UI_ROLE_OK ? UI_ROLE_TEXT : line->role;
 
       ui_grid_put_field (paint->grid, y + 1 + i, 2, 5, line->role, line->word);
-      ui_grid_put_field (paint->grid, y + 1 + i, 8, paint->cols - 9, stale ? UI_ROLE_DIM : line->role == UI_ROLE_OK ? UI_ROLE_TEXT : line->role, line->text);
+      ui_grid_put_field (paint->grid, y + 1 + i, 8, paint->cols - 9, style, line->text);
     }
 }
 
@@ -406,6 +363,24 @@ check (Form *self, UiContext *context)
   context->request (context, self->host, "POST", "/v1/checks", qmig_migrate_request_to_object (request), &self->parent, checked, self, NULL);
 }
 
+/* The default first, then by name. */
+static void
+got_policies (UiContext *context, JsonObject *answer, const QmigProblem *problem, const GError *error, gpointer user_data)
+{
+  Form *self = user_data;
+  g_autoptr(GPtrArray) policies = answer != NULL ? api_list_from_object (&qmig_policy_type, answer, NULL) : NULL;
+
+  g_ptr_array_set_size (self->policies, 0);
+  g_ptr_array_add (self->policies, g_strdup ("default"));
+  for (guint i = 0; policies != NULL && i < policies->len; i++)
+    {
+      const QmigPolicy *policy = g_ptr_array_index (policies, i);
+
+      if (policy->problem == NULL && policy->name != NULL && strcmp (policy->name, "default") != 0)
+        g_ptr_array_add (self->policies, g_strdup (policy->name));
+    }
+}
+
 static gint64
 tick (UiView *view, UiContext *context)
 {
@@ -413,6 +388,9 @@ tick (UiView *view, UiContext *context)
 
   if (self->destinations->len == 0 || self->destinations->len != MAX (context->model->hosts->len, 1))
     find_destinations (self, context->model);
+  if (!self->asked_policies)
+    context->request (context, self->host, "GET", "/v1/policies", NULL, view, got_policies, self, NULL);
+  self->asked_policies = TRUE;
   /* Once the typing pauses; the answer to the last question is awaited first. */
   if (self->changed_us > 0 && !self->checking && context->model->mono_us - self->changed_us >= SETTLE_US)
     check (self, context);
@@ -477,8 +455,12 @@ choose (Form *self, int by, UiContext *context)
     self->destination = (self->destination + n_destinations + (guint) by) % n_destinations;
   else if (self->focus == FIELD_TRANSPORT)
     self->transport = (self->transport + G_N_ELEMENTS (transports) + (guint) by) % G_N_ELEMENTS (transports);
+  else if (self->focus == FIELD_POLICY && self->policies->len > 0)
+    self->policy = (self->policy + self->policies->len + (guint) by) % self->policies->len;
   else if (self->focus == FIELD_HOLD)
     self->hold = !self->hold;
+  else if (self->focus == FIELD_POSTCOPY)
+    self->postcopy = !self->postcopy;
   else
     return FALSE;
   changed (self, context);
@@ -577,6 +559,7 @@ form_free (UiView *view)
     ui_edit_clear (&self->edits[i]);
   g_clear_pointer (&self->plan, qmig_plan_free);
   g_ptr_array_unref (self->destinations);
+  g_ptr_array_unref (self->policies);
   g_free (self->problem);
   g_free (self->host);
   g_free (self->vm_id);
@@ -598,6 +581,7 @@ ui_form_new (const UiHost *host, const QmigVm *vm, gboolean check_only)
   self->vm_name = g_strdup (vm->name != NULL ? vm->name : vm->id);
   self->check_only = check_only;
   self->destinations = g_ptr_array_new_with_free_func (g_free);
+  self->policies = g_ptr_array_new_with_free_func (g_free);
   self->changed_us = 1;
   for (int i = 0; i < N_FIELDS; i++)
     ui_edit_init (&self->edits[i], "");

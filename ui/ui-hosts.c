@@ -116,8 +116,8 @@ ports_text (const QmigHostInfo *info)
 {
   if (info->migration_port == QMIG_UNSET || info->migration_port == 0)
     return NULL;
-  return g_strdup_printf ("%s%s%d-%d", info->migration_address != NULL ? info->migration_address : "", info->migration_address != NULL ? ", ports " : "ports ",
-                          (int) info->migration_port, (int) info->migration_port_last);
+  return g_strdup_printf ("%s%sports %d-%d", info->migration_address != NULL ? info->migration_address : "",
+                          info->migration_address != NULL ? ", " : "", (int) info->migration_port, (int) info->migration_port_last);
 }
 
 static int

@@ -18,7 +18,6 @@ typedef struct
   UiList list;
   gboolean follow;
   gboolean samples;
-  gboolean qmp;
   gboolean expanded;  /* the selected line */
   char *host;         /* only of this one (nullable) */
   GPtrArray *rows;    /* UiEvent of the model as it was at … */
@@ -30,8 +29,6 @@ static gboolean
 is_wanted (const Log *self, const UiEvent *event)
 {
   if (event->type == UI_EVENT_SAMPLE && !self->samples)
-    return FALSE;
-  if (event->type == UI_EVENT_QMP && !self->qmp)
     return FALSE;
   return self->host == NULL || strcmp (event->host, self->host) == 0;
 }
@@ -98,9 +95,10 @@ draw_detail (Log *self, UiPaint *paint, int y, int height, const UiEvent *event)
 static char *
 hint_text (const Log *self)
 {
-  return g_strdup_printf ("%s[%c] samples  [%c] qmp  hosts: %s%s%s", self->follow ? "following  " : "", self->samples ? 'x' : ' ', self->qmp ? 'x' : ' ',
-                          self->host != NULL ? self->host : "all", ui_filter_is_on (&self->search) ? "  search: " : "",
-                          ui_filter_is_on (&self->search) ? self->search.edit.text->str : "");
+  gboolean searches = ui_filter_is_on (&self->search);
+
+  return g_strdup_printf ("%s[%c] samples  hosts: %s%s%s", self->follow ? "following  " : "", self->samples ? 'x' : ' ',
+                          self->host != NULL ? self->host : "all", searches ? "  search: " : "", searches ? self->search.edit.text->str : "");
 }
 
 static void
@@ -189,8 +187,6 @@ toggle (Log *self, UiAction action, const UiModel *model)
     self->follow = !self->follow;
   else if (action == UI_ACTION_SAMPLES)
     self->samples = !self->samples;
-  else if (action == UI_ACTION_QMP)
-    self->qmp = !self->qmp;
   else if (action == UI_ACTION_LEVEL)
     next_host (self, model);
   else

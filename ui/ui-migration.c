@@ -2,14 +2,13 @@
 
 /* One migration, while it runs or once more. */
 
-#include "client.h"
 #include "ui-panels.h"
 #include "ui-text.h"
 
 #include <string.h>
 
 #define WINDOW_LEAST_US (5 * G_USEC_PER_SEC)
-#define WINDOW_MOST_US (2 * 3600 * G_USEC_PER_SEC)
+#define WINDOW_MOST_US (G_GINT64_CONSTANT (7200) * G_USEC_PER_SEC)
 #define WINDOW_AUTO_LEAST_US (20 * G_USEC_PER_SEC)
 #define WINDOW_AUTO_MOST_US (100 * G_USEC_PER_SEC)
 #define TICK_US (100 * G_TIME_SPAN_MILLISECOND)
@@ -22,6 +21,7 @@ typedef struct
   gint64 window_us; /* 0: as fits what there is */
   gint64 cursor_us;
   int knob;
+  int graph_width;  /* of the last drawing, for clicks */
 
   /* replay */
   gboolean replay;
@@ -51,7 +51,9 @@ right_edge (const Migration *self, const UiModel *model, const UiRun *run)
 static gint64
 window_of (const Migration *self, const UiRun *run, gint64 edge_us)
 {
-  gint64 age_us = self->replay && run->events->len > 0 ? ui_run_get_event (run, run->events->len - 1)->time_us - run->start_us : edge_us - run->start_us;
+  /* Of a replay the whole is known from the start, and the curve does not shrink under it. */
+  gint64 end_us = self->replay && run->events->len > 0 ? ui_run_get_event (run, run->events->len - 1)->time_us : edge_us;
+  gint64 age_us = end_us - run->start_us;
 
   return self->window_us > 0 ? self->window_us : CLAMP (age_us, WINDOW_AUTO_LEAST_US, WINDOW_AUTO_MOST_US);
 }
@@ -152,6 +154,8 @@ draw (UiView *view, UiPaint *paint)
   Migration *self = (Migration *) view;
   UiRun *run = find_run (self, paint->model);
   UiPanels panels = { .paint = paint, .run = run, .cursor_us = self->cursor_us, .live = !self->replay };
+  UiScale scale;
+  int x;
 
   if (run == NULL || (run->events->len == 0 && run->info == NULL))
     {
@@ -163,6 +167,7 @@ draw (UiView *view, UiPaint *paint)
   panels.at_us = right_edge (self, paint->model, run);
   panels.window_us = window_of (self, run, panels.at_us);
   panels.knob = self->replay || paint->look->read_only || run->result != NULL ? -1 : self->knob;
+  ui_panel_scale (&panels, &scale, &x, &self->graph_width);
   draw_title (self, paint, run, panels.at_us);
   draw_panels (&panels);
   ui_paint_footer (paint, view->klass->screen, paint->size == UI_SIZE_SINGLE ? "rates need 80x24" : NULL);
@@ -192,98 +197,6 @@ move_cursor (Migration *self, const UiModel *model, const UiRun *run, int by)
 }
 
 static void
-post_action (UiContext *context, const UiRun *run, const char *name, const char *reason)
-{
-  g_autoptr(QmigAction) action = qmig_action_new ();
-  g_autofree char *path = qmig_client_path ("/v1/migrations/%s/actions/%s", run->id, name);
-
-  action->reason = g_strdup (reason);
-  context->request (context, run->host, "POST", path, qmig_action_to_object (action), NULL, NULL, NULL, NULL);
-}
-
-typedef struct
-{
-  char *host;
-  char *id;
-  const char *action;
-} Asked;
-
-static void
-asked_free (gpointer data)
-{
-  Asked *asked = data;
-
-  g_free (asked->host);
-  g_free (asked->id);
-  g_free (asked);
-}
-
-static void
-do_asked (UiContext *context, gpointer user_data)
-{
-  Asked *asked = user_data;
-  g_autoptr(UiRun) run = ui_run_new (asked->host, asked->id);
-
-  post_action (context, run, asked->action, "asked for in the console");
-  ui_model_say (context->model, UI_ROLE_INFO, "%s of %s was asked for", asked->action, asked->id);
-}
-
-static gboolean
-is_prod (const UiModel *model, const QmigMigrationInfo *info)
-{
-  const UiHost *source = info != NULL ? ui_model_find_host (model, info->source) : NULL;
-  const UiHost *destination = info != NULL ? ui_model_find_host (model, info->destination) : NULL;
-
-  return (source != NULL && ui_host_has_label (source, "prod")) || (destination != NULL && ui_host_has_label (destination, "prod"));
-}
-
-/* @irreversible: the name has to be typed, as it has to where a host is marked prod */
-static void
-ask (UiContext *context, const QmigMigrationInfo *info, const char *host, const char *action, const char *heading, const char *text,
-     const char *yes, gboolean irreversible)
-{
-  Asked *asked = g_new0 (Asked, 1);
-  gboolean prod = is_prod (context->model, info);
-  g_autofree char *whole = prod ? g_strconcat (text, "\nA host of it is marked prod.", NULL) : g_strdup (text);
-
-  asked->host = g_strdup (host);
-  asked->id = g_strdup (info->id);
-  asked->action = action;
-  context->push (context, ui_confirm_new (heading, whole, irreversible || prod ? info->vm : NULL, yes, do_asked, asked, asked_free));
-}
-
-void
-ui_migration_ask_cancel (UiContext *context, const QmigMigrationInfo *info, const char *host)
-{
-  g_autofree char *text
-      = g_strdup_printf ("%s stays on %s and goes on there; what was prepared on %s is taken away. It can be tried again at any time.", info->vm,
-                         info->source, info->destination);
-
-  ask (context, info, host, "cancel", "Cancel and roll back", text, "Cancel the move", FALSE);
-}
-
-void
-ui_migration_ask_recover (UiContext *context, const QmigMigrationInfo *info, const char *host)
-{
-  g_autofree char *text = g_strdup_printf ("Both sides of %s are looked at, and the VM is made to run on exactly one of them. Where that cannot "
-                                           "be proven, nothing is done.\nYour word where it runs is given by: qmig recover %s --assume",
-                                           info->vm, info->id);
-
-  ask (context, info, host, "recover", "Recover", text, "Recover", FALSE);
-}
-
-static void
-ask_postcopy (UiContext *context, const QmigMigrationInfo *info, const char *host)
-{
-  g_autofree char *text
-      = g_strdup_printf ("%s will run on %s at once; the rest of its memory follows by network.\nFrom then on there is NO way back: if the link or %s "
-                         "fails, the VM is paused until qmig recover.",
-                         info->vm, info->destination, info->destination);
-
-  ask (context, info, host, "postcopy", "Switch to post-copy", text, "Switch", TRUE);
-}
-
-static void
 undo (Migration *self, UiContext *context, UiRun *run)
 {
   int last = -1;
@@ -303,7 +216,7 @@ hold_or_go (UiContext *context, const UiRun *run)
 {
   gboolean held = run->info != NULL && (run->info->hold_wanted || run->info->holding);
 
-  post_action (context, run, held ? "go" : "hold", "asked for in the console");
+  ui_migration_post (context, run->host, run->id, held ? "go" : "hold");
   ui_model_say (context->model, UI_ROLE_INFO, held ? "%s may go through the gate" : "%s will wait at the gate before the switch-over; w lets it go",
                 run->id);
 }
@@ -327,7 +240,7 @@ steer (Migration *self, UiAction action, UiContext *context, UiRun *run)
   else if (action == UI_ACTION_CANCEL && run->info != NULL)
     ui_migration_ask_cancel (context, run->info, run->host);
   else if (action == UI_ACTION_POSTCOPY && run->info != NULL)
-    ask_postcopy (context, run->info, run->host);
+    ui_migration_ask_postcopy (context, run->info, run->host);
   else
     return FALSE;
   return TRUE;
@@ -415,7 +328,7 @@ click (UiView *view, const UiHit *hit, UiContext *context)
       gint64 edge_us = right_edge (self, context->model, run);
       gint64 window_us = window_of (self, run, edge_us);
 
-      self->cursor_us = MAX (edge_us - window_us + window_us * hit->value / 57, run->start_us);
+      self->cursor_us = MAX (edge_us - window_us + window_us * hit->value / MAX (self->graph_width, 1), run->start_us);
     }
   else
     return FALSE;

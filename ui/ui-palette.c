@@ -105,7 +105,8 @@ offer (GPtrArray *entries, Entry *entry, const char *wanted)
 static gboolean
 moves_only (UiAction action)
 {
-  return action <= UI_ACTION_RIGHT || action == UI_ACTION_PALETTE || action == UI_ACTION_BACK || action == UI_ACTION_NEXT_PANE || action == UI_ACTION_PREV_PANE;
+  return action <= UI_ACTION_RIGHT || action == UI_ACTION_PALETTE || action == UI_ACTION_BACK || action == UI_ACTION_NEXT_PANE
+         || action == UI_ACTION_PREV_PANE;
 }
 
 static void

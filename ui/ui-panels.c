@@ -48,7 +48,7 @@ stage_time (const UiPanels *panels, int stage)
   if (stage != QMIG_STAGE_STOP_AND_COPY || ui_run_knob_value (run, UI_KNOB_DOWNTIME) == QMIG_UNSET)
     return g_strdup ("–");
   budget = ui_text_ms ((double) ui_run_knob_value (run, UI_KNOB_DOWNTIME));
-  return g_strdup_printf ("budget %s", budget);
+  return g_strdup_printf ("max %s", budget);
 }
 
 int
@@ -67,13 +67,14 @@ ui_panel_stages (const UiPanels *panels, int y)
       StageState state = stage_state (panels->run, i);
       g_autofree char *time = stage_time (panels, i);
       g_autofree char *pass = i == QMIG_STAGE_PRE_COPY && panels->run->pass > 0 ? g_strdup_printf (" p%d", (int) panels->run->pass) : g_strdup ("");
-      g_autofree char *name = two_lines ? g_strdup_printf ("%s %d %s%s", signs[state], i, stage_words[i], pass)
+      g_autofree char *time_and_pass = g_strconcat (time, pass, NULL);
+      g_autofree char *name = two_lines ? g_strdup_printf ("%s %d %s", signs[state], i, stage_words[i])
                                         : g_strdup_printf ("%s%d%s%s", signs[state], i, state == STAGE_NOW ? stage_words[i] : "",
                                                            state == STAGE_NOW ? pass : "");
 
       ui_grid_put_field (paint->grid, y, 1 + i * width, width - 1, roles[state], name);
       if (two_lines)
-        ui_grid_put_field (paint->grid, y + 1, 3 + i * width, width - 3, state == STAGE_TO_COME ? UI_ROLE_DIM : UI_ROLE_TEXT, time);
+        ui_grid_put_field (paint->grid, y + 1, 3 + i * width, width - 3, state == STAGE_TO_COME ? UI_ROLE_DIM : UI_ROLE_TEXT, time_and_pass);
     }
   return y + (two_lines ? 2 : 1);
 }
@@ -103,7 +104,7 @@ knob_state_text (const UiPanels *panels, UiKnob knob, guint *style)
       return "accepted";
     case UI_KNOB_IN_FORCE:
       *style = UI_ROLE_OK;
-      return "✓ in force";
+      return "in force";
     case UI_KNOB_REFUSED:
       *style = UI_ROLE_FAIL;
       return "refused";

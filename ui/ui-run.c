@@ -6,22 +6,22 @@
 /* A migration of days must not fill the memory: of more events the older half of the samples goes. */
 #define EVENTS_MAX 20000
 
+/* In events and as options. */
 static const struct
 {
-  const char *name;   /* in events */
-  const char *option;
+  const char *name;
   char letter;
 } knob_names[UI_N_KNOBS] = {
-  [UI_KNOB_DOWNTIME] = { "downtime", "downtime", 'd' },
-  [UI_KNOB_BANDWIDTH] = { "bandwidth", "bandwidth", 'b' },
-  [UI_KNOB_THROTTLE] = { "throttle-max", "throttle-max", 't' },
-  [UI_KNOB_DEADLINE] = { "deadline", "deadline", 'l' },
+  [UI_KNOB_DOWNTIME] = { "downtime", 'd' },
+  [UI_KNOB_BANDWIDTH] = { "bandwidth", 'b' },
+  [UI_KNOB_THROTTLE] = { "throttle-max", 't' },
+  [UI_KNOB_DEADLINE] = { "deadline", 'l' },
 };
 
 const char *
 ui_knob_option (UiKnob knob)
 {
-  return knob_names[knob].option;
+  return knob_names[knob].name;
 }
 
 static int
@@ -30,7 +30,7 @@ knob_from_name (const char *name)
   for (int i = 0; name != NULL && i < UI_N_KNOBS; i++)
     if (strcmp (name, knob_names[i].name) == 0)
       return i;
-  return g_strcmp0 (name, "throttle_max_percent") == 0 || g_strcmp0 (name, "throttle") == 0 ? UI_KNOB_THROTTLE : -1;
+  return -1;
 }
 
 static void
@@ -104,41 +104,33 @@ add_mark (UiRun *self, gint64 time_us, char letter)
   g_array_append_val (self->marks, mark);
 }
 
+/* Given to QEMU, taken by it, and what it works with: only the last is what a person wants to know. */
+static UiKnobState
+knob_state (const char *name)
+{
+  if (g_strcmp0 (name, "refused") == 0)
+    return UI_KNOB_REFUSED;
+  if (g_strcmp0 (name, "in-force") == 0)
+    return UI_KNOB_IN_FORCE;
+  return g_strcmp0 (name, "accepted") == 0 ? UI_KNOB_ACCEPTED : UI_KNOB_SENT;
+}
+
 static void
 knob_told (UiRun *self, const UiEvent *event)
 {
   int knob = knob_from_name (event->name);
-  gboolean refused = g_strcmp0 (event->state, "refused") == 0;
+  UiKnobView *view;
 
   if (knob < 0)
     return;
-  if (self->knobs[knob].value != event->number)
-    self->knobs[knob].before = ui_run_knob_value (self, knob);
-  self->knobs[knob].value = event->number;
-  self->knobs[knob].state = refused ? UI_KNOB_REFUSED : UI_KNOB_ACCEPTED;
-  self->knobs[knob].since_us = event->time_us;
-  if (!refused)
+  view = &self->knobs[knob];
+  if (view->value != event->number)
+    view->before = ui_run_knob_value (self, knob);
+  if (view->value != event->number || view->state < UI_KNOB_SENT)
     add_mark (self, event->time_us, knob_names[knob].letter);
-}
-
-/* Accepted is not in force: only what QEMU is measured with is. */
-static void
-check_in_force (UiRun *self, const QmigSample *sample, gint64 time_us)
-{
-  const gint64 measured[UI_N_KNOBS] = { [UI_KNOB_DOWNTIME] = sample->downtime_limit_ms,
-                                        [UI_KNOB_BANDWIDTH] = sample->bandwidth_limit_bytes_per_s,
-                                        [UI_KNOB_THROTTLE] = QMIG_UNSET,
-                                        [UI_KNOB_DEADLINE] = QMIG_UNSET };
-
-  for (int i = 0; i < UI_N_KNOBS; i++)
-    {
-      UiKnobView *knob = &self->knobs[i];
-      /* qmig stays below the budget for what is not copying, so a limit under it is the budget at work. */
-      gboolean fits = i == UI_KNOB_DOWNTIME ? measured[i] != QMIG_UNSET && measured[i] <= knob->value : measured[i] == knob->value;
-
-      if (knob->state == UI_KNOB_ACCEPTED && time_us > knob->since_us && (fits || i == UI_KNOB_DEADLINE))
-        knob->state = UI_KNOB_IN_FORCE;
-    }
+  view->value = event->number;
+  view->state = knob_state (event->state);
+  view->since_us = event->time_us;
 }
 
 static void
@@ -152,7 +144,6 @@ take_sample (UiRun *self, const UiEvent *event)
     self->forecast = event->sample->forecast;
   if (event->sample->pass != QMIG_UNSET)
     self->pass = event->sample->pass;
-  check_in_force (self, event->sample, event->time_us);
 }
 
 static void

@@ -58,13 +58,11 @@ void
 ui_signals_watch (const UiSignalFuncs *funcs, gpointer user_data)
 {
   struct sigaction action = { .sa_handler = note, .sa_flags = SA_RESTART };
-  g_autoptr(GError) error = NULL;
 
   watch.funcs = funcs;
   watch.user_data = user_data;
-  if (!g_unix_open_pipe (watch.pipe, O_CLOEXEC, &error) || !g_unix_set_fd_nonblocking (watch.pipe[0], TRUE, &error)
-      || !g_unix_set_fd_nonblocking (watch.pipe[1], TRUE, &error))
-    g_error ("cannot watch signals: %s", error->message);
+  if (pipe2 (watch.pipe, O_CLOEXEC | O_NONBLOCK) != 0)
+    g_error ("cannot watch signals: %s", g_strerror (errno));
   watch.source = g_unix_fd_add_full (G_PRIORITY_HIGH, watch.pipe[0], G_IO_IN, came, NULL, NULL);
   sigemptyset (&action.sa_mask);
   for (gsize i = 0; i < G_N_ELEMENTS (caught); i++)

@@ -93,6 +93,26 @@ start_colors (UiTerm *self)
     init_pair ((short) (i + 1), i, -1);
 }
 
+/* What most terminals send, whatever TERM says of this one: a wrong TERM must not turn F5 into Esc, 1 and 5. */
+static void
+define_common_keys (void)
+{
+  static const struct
+  {
+    const char *sequence;
+    int key;
+  } keys[] = {
+    { "\033[A", KEY_UP },      { "\033OA", KEY_UP },      { "\033[B", KEY_DOWN },    { "\033OB", KEY_DOWN },    { "\033[C", KEY_RIGHT },
+    { "\033OC", KEY_RIGHT },   { "\033[D", KEY_LEFT },    { "\033OD", KEY_LEFT },    { "\033[H", KEY_HOME },    { "\033[1~", KEY_HOME },
+    { "\033[F", KEY_END },     { "\033[4~", KEY_END },    { "\033[5~", KEY_PPAGE },  { "\033[6~", KEY_NPAGE },  { "\033[3~", KEY_DC },
+    { "\033[Z", KEY_BTAB },    { "\033OP", KEY_F (1) },   { "\033[11~", KEY_F (1) }, { "\033[15~", KEY_F (5) },
+  };
+
+  for (gsize i = 0; i < G_N_ELEMENTS (keys); i++)
+    if (key_defined (keys[i].sequence) == 0)
+      define_key (keys[i].sequence, keys[i].key);
+}
+
 static void
 set_modes (UiTerm *self)
 {
@@ -142,6 +162,7 @@ ui_term_new (gboolean mouse, GError **error)
   self->mouse = mouse;
   start_colors (self);
   set_modes (self);
+  define_common_keys ();
   getmaxyx (stdscr, self->rows, self->cols);
   return self;
 }
@@ -341,6 +362,24 @@ key_from_char (wint_t c)
   return (int) c;
 }
 
+/* The rest of a key that nobody here knows; its letters are not what was typed. */
+static gboolean
+skip_unknown_key (void)
+{
+  wint_t c;
+
+  if (get_wch (&c) != OK)
+    return FALSE;
+  if (c != '[' && c != 'O')
+    {
+      unget_wch ((wchar_t) c);
+      return FALSE;
+    }
+  while (get_wch (&c) == OK && (c < 0x40 || c > 0x7e))
+    continue;
+  return TRUE;
+}
+
 int
 ui_term_read_key (UiTerm *self)
 {
@@ -353,6 +392,8 @@ ui_term_read_key (UiTerm *self)
 
       if (kind == ERR)
         return UI_KEY_NONE;
+      if (kind != KEY_CODE_YES && c == 27 && skip_unknown_key ())
+        continue;
       if (kind != KEY_CODE_YES)
         return key_from_char (c);
       key = c == KEY_MOUSE ? read_mouse (self) : key_from_curses ((int) c);

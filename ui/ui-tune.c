@@ -2,7 +2,7 @@
 
 /* Knobs of a running migration: what is typed, and what is sent. */
 
-#include "cli-parse.h"
+#include "api-quantity.h"
 #include "client.h"
 #include "ui-text.h"
 #include "ui-view.h"
@@ -30,12 +30,10 @@ ui_tune_parse (UiKnob knob, const char *text, gint64 *value, GError **error)
 
   g_strstrip (plain);
   if (knob == UI_KNOB_BANDWIDTH)
-    return cli_parse_rate (plain, value, error);
+    return api_parse_rate (plain, value, error);
   if (knob != UI_KNOB_THROTTLE)
-    return cli_parse_time (plain, value, error);
-  if (g_str_has_suffix (plain, "%"))
-    plain[strlen (plain) - 1] = '\0';
-  if (!cli_parse_count (g_strstrip (plain), value, error))
+    return api_parse_time (plain, value, error);
+  if (!api_parse_percent (plain, value, error))
     return FALSE;
   if (*value <= 99)
     return TRUE;

@@ -185,9 +185,12 @@ UiView *ui_help_new (guint screen);
 /* Commands of @screen, and where else one can go. */
 UiView *ui_palette_new (guint screen, const UiSubject *subject);
 
-/* Ask whether a migration is to be rolled back, or settled, and do it. */
+/* Asks the agent for one of its actions: "hold", "go", … */
+void ui_migration_post (UiContext *context, const char *host, const char *id, const char *name);
+/* Ask whether a migration is to be rolled back, settled, or changed over to post-copy, and do it. */
 void ui_migration_ask_cancel (UiContext *context, const QmigMigrationInfo *info, const char *host);
 void ui_migration_ask_recover (UiContext *context, const QmigMigrationInfo *info, const char *host);
+void ui_migration_ask_postcopy (UiContext *context, const QmigMigrationInfo *info, const char *host);
 
 typedef void (*UiConfirmedFunc) (UiContext *context, gpointer user_data);
 

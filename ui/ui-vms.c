@@ -514,7 +514,8 @@ vms_free (UiView *view)
   g_free (self);
 }
 
-static const UiViewClass klass = { .name = "vms", .screen = SCREEN, .draw = draw, .act = act, .type = type, .click = click, .subject = subject, .free = vms_free };
+static const UiViewClass klass
+    = { .name = "vms", .screen = SCREEN, .draw = draw, .act = act, .type = type, .click = click, .subject = subject, .free = vms_free };
 
 UiView *
 ui_vms_new (void)

@@ -20,8 +20,11 @@
 #define EASE_STEP 15             /* percent: what is given back must be worth it */
 #define EASE_WORTH_MS 3000       /* it takes QEMU two looks, a second apart, to ease it */
 #define UNSEEN_FACTOR 2          /* a rate that filled the working set may be higher by that */
+#define SUSPECT_SHARE 0.4        /* of the send rate: a lower bound that high is taken for more */
 #define EVIDENCE_PASSES 3        /* before a last resort */
 #define STALLED_MS 5000
+#define LOOKS_MS_PER_GIB 1       /* both of them */
+#define GIB (1024 * 1024 * 1024)
 #define AFTER_MS 60              /* from RESUME to the end of the migration */
 
 struct _ConvergeEngine
@@ -41,6 +44,12 @@ struct _ConvergeEngine
   gboolean waits;           /* and says so */
   gboolean at_last_resort;
 };
+
+gint64
+converge_assumed_overhead_ms (gint64 memory_bytes)
+{
+  return CONVERGE_OVERHEAD_MS + LOOKS_MS_PER_GIB * MAX (memory_bytes, 0) / GIB;
+}
 
 ConvergeEngine *
 converge_engine_new (const QmigPolicy *policy, const ConvergeMeans *means)
@@ -119,6 +128,13 @@ throttle_ahead (const ConvergeEngine *self)
   return MAX (self->throttle / 100.0, self->seen.throttle);
 }
 
+/* In percent. */
+static gint64
+throttle_now (const ConvergeEngine *self)
+{
+  return MAX (self->throttle, (gint64) (self->seen.throttle * 100));
+}
+
 static ConvergeCourse
 course_with (const ConvergeEngine *self, gint64 throttle, double dirty)
 {
@@ -130,6 +146,8 @@ course_with (const ConvergeEngine *self, gint64 throttle, double dirty)
     .in_pass_ms = pass != NULL ? seen->now_ms - pass->begun_ms : seen->now_ms,
     .send = send_rate (self),
     .dirty = dirty,
+    .hot_bytes = seen->hot_bytes,
+    .hot = seen->saturated ? UNSEEN_FACTOR * seen->hot : seen->hot,
     .working_set_bytes = seen->working_set_bytes,
     .throttle = seen->throttle,
     .next_throttle = throttle / 100.0,
@@ -148,11 +166,19 @@ outlook_with (const ConvergeEngine *self, gint64 throttle, double dirty)
   return converge_course_follow (&course);
 }
 
-/* What a rate may be of which only is known that it filled the working set. */
+/* What the guest may really write: a rate that filled the working set is only a lower bound, and by a first pass, which is longer than
+ * the next ones, maybe a very low one.  From somewhat below the link it is safer to take it for one above. */
 static double
 dirty_at_worst (const ConvergeEngine *self)
 {
-  return self->seen.saturated || self->seen.n_passes < 2 ? UNSEEN_FACTOR * self->seen.dirty : self->seen.dirty;
+  gboolean first = self->seen.n_passes <= 1;
+  double dirty = first ? MAX (self->seen.dirty, self->means.dirty_bytes_per_s) : self->seen.dirty;
+
+  if (!self->seen.saturated)
+    return dirty;
+  if (first && dirty > SUSPECT_SHARE * send_rate (self))
+    dirty = MAX (dirty, send_rate (self));
+  return UNSEEN_FACTOR * dirty;
 }
 
 /* -- the forecast ------------------------------------------------------------------------ */
@@ -378,9 +404,10 @@ rule_throttle (ConvergeEngine *self, const ConvergeOutlook *outlook, QmigVerdict
   gint64 strongest = strongest_throttle (self);
   double dirty = dirty_at_worst (self);
   ConvergeOutlook best = outlook_with (self, strongest, dirty);
+  ConvergeOutlook as_it_is = self->seen.saturated ? outlook_with (self, throttle_now (self), dirty) : *outlook;
   gint64 needed;
 
-  if (strongest <= self->throttle || may_raise_bandwidth (self) || !is_send_measured (self) || !is_too_slow (self, outlook, &best))
+  if (strongest <= self->throttle || may_raise_bandwidth (self) || !is_send_measured (self) || !is_too_slow (self, &as_it_is, &best))
     return NULL;
   needed = throttle_needed (self, strongest, dirty, THROTTLED_FACTOR * best.ms + THROTTLED_MS);
   return needed >= self->throttle + THROTTLE_STEP ? tell_throttle (self, needed, "throttle", verdict) : NULL;
@@ -552,10 +579,10 @@ converge_engine_look (ConvergeEngine *self, const QmigSample *sample, QmigForeca
   QmigDecision *decision = NULL;
 
   converge_estimate_take (&self->seen, sample);
-  if (self->seen.n_passes > 0)
-    outlook = outlook_with (self, MAX (self->throttle, (gint64) (self->seen.throttle * 100)), self->seen.dirty);
+  if (self->seen.n_passes > 0 && self->seen.send > 0)
+    outlook = outlook_with (self, throttle_now (self), self->seen.dirty);
   *forecast = make_forecast (self, &outlook);
-  if (self->seen.n_passes == 0 || self->at_last_resort || (*forecast)->verdict == QMIG_VERDICT_STALLED)
+  if (self->seen.n_passes == 0 || self->seen.send <= 0 || self->at_last_resort || (*forecast)->verdict == QMIG_VERDICT_STALLED)
     return NULL;
 
   (void) is_hopeless (self, &outlook);

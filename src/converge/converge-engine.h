@@ -19,7 +19,7 @@ G_BEGIN_DECLS
 /* What there is to work with, known before the start. */
 typedef struct
 {
-  gint64 overhead_ms;        /* of the budget: stop, gate, device state, resume; from the VM's earlier moves, else CONVERGE_OVERHEAD_MS */
+  gint64 overhead_ms;        /* of the budget: stop, gate, device state, resume; from the VM's earlier moves, else as assumed below */
   gint64 send_bytes_per_s;   /* of this link, from earlier moves (may be unset) */
   gint64 dirty_bytes_per_s;  /* of this guest, measured before (may be unset) */
   gint64 working_set_bytes;  /* (may be unset) */
@@ -29,6 +29,9 @@ typedef struct
 } ConvergeMeans;
 
 #define CONVERGE_OVERHEAD_MS 30
+
+/* What to assume of a VM that was never moved before: QEMU looks at all of its memory twice around the stop. */
+gint64 converge_assumed_overhead_ms (gint64 memory_bytes);
 
 typedef struct _ConvergeEngine ConvergeEngine;
 

@@ -5,6 +5,7 @@
 #define SEND_WEIGHT 0.4    /* of the newest window */
 #define LEAST_PASS_MS 100  /* QEMU's numbers are no finer */
 #define TRIGGER_MS 1000    /* QEMU: at least that long between the looks at which auto-converge counts */
+#define NOT_A_REST 1.2     /* of what QEMU leaves for the next pass */
 #define SATURATED 0.9      /* of the working set found again */
 #define FORGET 0.15        /* how fast a working set that was not seen again is forgotten, per pass */
 
@@ -110,6 +111,31 @@ rate_by_pass (const ConvergeEstimate *self, const ConvergePass *pass)
   return MAX (pass->left_bytes - self->threshold_bytes, 0) * 1000 / MAX (pass->taken_ms, LEAST_PASS_MS);
 }
 
+/* All of the data written again within the first pass, or the working set within each of the last ones: how fast, nobody saw. */
+static gboolean
+is_saturated (const ConvergeEstimate *self, const QmigSample *sample, const ConvergePass *last, const ConvergePass *before)
+{
+  if (before == NULL)
+    return last->left_bytes >= SATURATED * known (sample->normal_bytes);
+  return last->left_bytes >= SATURATED * self->working_set_bytes && before->left_bytes >= SATURATED * last->left_bytes;
+}
+
+/* A pass too short for QEMU to count what was written in it, that leaves much more than a rest of the one before. */
+static void
+measure_hot (ConvergeEstimate *self, const ConvergePass *last)
+{
+  double counted = self->dirty * (1 - last->throttle) * last->taken_ms / 1000;
+  double excess = last->left_bytes - counted;
+
+  if (last->taken_ms < TRIGGER_MS && last->left_bytes > NOT_A_REST * self->threshold_bytes && excess > 0)
+    {
+      self->hot_bytes = excess;
+      self->hot = excess * 1000 / MAX (last->taken_ms, 1) / MAX (1 - last->throttle, 0.01);
+    }
+  else
+    self->hot_bytes = MIN (self->hot_bytes, last->left_bytes);
+}
+
 /* QEMU counts what it finds newly written, over a second and more; in a first pass shorter than that it has not counted yet. */
 static void
 measure_dirty (ConvergeEstimate *self, const QmigSample *sample)
@@ -123,9 +149,9 @@ measure_dirty (ConvergeEstimate *self, const QmigSample *sample)
   else
     self->working_set_bytes -= FORGET * (self->working_set_bytes - last->left_bytes);
 
-  self->saturated = last->left_bytes >= SATURATED * self->working_set_bytes &&
-                    (before == NULL || before->left_bytes >= SATURATED * last->left_bytes);
+  self->saturated = is_saturated (self, sample, last, before);
   self->dirty = rate / MAX (1 - last->throttle, 0.01);
+  measure_hot (self, last);
 }
 
 static void

@@ -40,6 +40,8 @@ typedef struct
   double send_low, send_high; /* range of what was seen lately */
   double dirty;               /* as an unthrottled guest writes: at least that much */
   double working_set_bytes;   /* the most that was found written in one pass */
+  double hot_bytes;           /* of it, what short passes find again … */
+  double hot;                 /* … written at least at that rate, bytes per second; QEMU's own count lags by a second */
   gboolean saturated;         /* each pass found the whole working set: the rate may be anything above */
 
   ConvergePass passes[CONVERGE_PASSES]; /* the second and later ones, the last at (n_passes - 1) % CONVERGE_PASSES */

@@ -27,7 +27,9 @@ throttle_in (const ConvergeCourse *course, guint pass)
 static double
 written_in (const ConvergeCourse *course, guint pass, double ms)
 {
-  return MIN (course->working_set_bytes, course->dirty * (1 - throttle_in (course, pass)) * ms / 1000);
+  double awake_s = (1 - throttle_in (course, pass)) * ms / 1000;
+
+  return MIN (course->working_set_bytes, course->dirty * awake_s + MIN (course->hot_bytes, course->hot * awake_s));
 }
 
 ConvergeOutlook

@@ -16,6 +16,7 @@ typedef struct
   double in_pass_ms;        /* the pass has lasted so long already */
   double send;              /* bytes per second, above 0 */
   double dirty;             /* bytes per second, unthrottled */
+  double hot_bytes, hot;    /* beside that: so much is written again at that rate */
   double working_set_bytes;
   double throttle;          /* in force, 0..1 … */
   double next_throttle;     /* … and from the end of … */
@@ -36,7 +37,7 @@ typedef struct
 
 /* A stop one pass later costs as much more in all as that pass leaves, and saves what it does not: worth it while a pass
  * leaves less than this share of the one before. */
-#define CONVERGE_WORTHWHILE 0.5
+#define CONVERGE_WORTHWHILE 0.25
 /* Below this nobody notices. */
 #define CONVERGE_LEAST_NEED_MS 10
 

@@ -11,6 +11,7 @@ typedef struct
   ConvergeEngine *engine;
   ConvergeSimSeen seen;
   gpointer user_data;
+  gboolean paused;
 } Driver;
 
 static void
@@ -35,7 +36,6 @@ take_decision (const QmigDecision *decision, ConvergeSimKnobs *knobs)
     set_throttle (decision->throttle_percent, knobs);
 
   knobs->postcopy |= decision->action == QMIG_ACTION_POSTCOPY;
-  knobs->pause |= decision->action == QMIG_ACTION_PAUSE;
   knobs->cancel |= decision->action == QMIG_ACTION_ABORT;
 }
 
@@ -64,7 +64,10 @@ driver_look (gpointer data, const QmigSample *sample, ConvergeSimKnobs *knobs)
       self->seen (&with_forecast, decision, self->user_data);
     }
   if (decision != NULL)
-    take_decision (decision, knobs);
+    {
+      take_decision (decision, knobs);
+      self->paused |= decision->action == QMIG_ACTION_PAUSE; /* by the limit that it sets */
+    }
   return SAMPLE_MS;
 }
 
@@ -76,6 +79,9 @@ converge_sim_run_engine (const ConvergeSimWorkload *workload, const QmigPolicy *
 {
   g_autoptr(ConvergeEngine) engine = converge_engine_new (policy, means);
   Driver self = { .engine = engine, .seen = seen, .user_data = user_data };
+  gint64 limit_ms = policy->deadline_ms != QMIG_UNSET ? policy->deadline_ms : FOR_EVER_MS;
+  ConvergeSimResult result = converge_sim_run (workload, &driver, &self, limit_ms);
 
-  return converge_sim_run (workload, &driver, &self, policy->deadline_ms != QMIG_UNSET ? policy->deadline_ms : FOR_EVER_MS);
+  result.paused |= self.paused;
+  return result;
 }

@@ -105,35 +105,44 @@ send_rate (const Sim *sim)
   return QMIG_UNSET;
 }
 
+static void
+fill_counters (Sim *sim, QmigSample *sample)
+{
+  double left = converge_sim_memory_left (&sim->memory);
+
+  if (sim->pass > sim->look_pass)
+    sim->after_sync = left;
+  sim->look_pass = sim->pass;
+
+  sample->pass = sim->pass;
+  sample->total_bytes = sim->workload->ram_bytes;
+  sample->remaining_bytes = (gint64) left;
+  sample->transferred_bytes = (gint64) sim->transferred;
+  sample->normal_bytes = (gint64) sim->data;
+  sample->zero_bytes = (gint64) sim->zero;
+  sample->dirty_bytes_per_s = (gint64) sim->dirty_rate;
+  sample->send_bytes_per_s = send_rate (sim);
+  if (sim->pass > 1 && sample->send_bytes_per_s > 0)
+    sample->need_ms = (gint64) (sim->after_sync * 1000 / sample->send_bytes_per_s);
+  if (sim->throttle > 0)
+    sample->throttle_percent = sim->throttle;
+
+  sim->looks[sim->n_looks % RATE_WINDOW].ms = sim->now_ms;
+  sim->looks[sim->n_looks++ % RATE_WINDOW].transferred = sim->transferred;
+}
+
 static QmigSample *
 take_sample (Sim *sim)
 {
   QmigSample *sample = qmig_sample_new ();
 
-  if (sim->pass > sim->look_pass)
-    sim->after_sync = converge_sim_memory_left (&sim->memory);
-  sim->look_pass = sim->pass;
-
   sample->elapsed_ms = (gint64) sim->now_ms;
   sample->stage = QMIG_STAGE_PRE_COPY;
   sample->status = g_strdup (sim->pass > 0 ? "active" : "setup");
-  sample->pass = sim->pass;
-  sample->total_bytes = sim->workload->ram_bytes;
-  sample->remaining_bytes = (gint64) converge_sim_memory_left (&sim->memory);
-  sample->transferred_bytes = (gint64) sim->transferred;
-  sample->dirty_bytes_per_s = (gint64) sim->dirty_rate;
-  sample->send_bytes_per_s = send_rate (sim);
-  if (sim->pass > 1 && sample->send_bytes_per_s > 0)
-    sample->need_ms = (gint64) (sim->after_sync * 1000 / sample->send_bytes_per_s);
   sample->downtime_limit_ms = sim->knobs.downtime_limit_ms;
   sample->bandwidth_limit_bytes_per_s = sim->knobs.bandwidth_bytes_per_s;
-  if (sim->throttle > 0)
-    sample->throttle_percent = sim->throttle;
-  sample->normal_bytes = (gint64) sim->data;
-  sample->zero_bytes = (gint64) sim->zero;
-
-  sim->looks[sim->n_looks % RATE_WINDOW].ms = sim->now_ms;
-  sim->looks[sim->n_looks++ % RATE_WINDOW].transferred = sim->transferred;
+  if (sim->pass > 0)
+    fill_counters (sim, sample); /* QEMU has none before */
   return sample;
 }
 
@@ -514,4 +523,20 @@ converge_sim_run (const ConvergeSimWorkload *workload, const ConvergeSimPolicy *
   sim.result.passes = sim.pass;
   g_rand_free (sim.rand);
   return sim.result;
+}
+
+static gint64
+set_fixed (gpointer data, ConvergeSimKnobs *knobs)
+{
+  *knobs = *(const ConvergeSimKnobs *) data;
+  return 0;
+}
+
+ConvergeSimResult
+converge_sim_run_fixed (const ConvergeSimWorkload *workload, const ConvergeSimKnobs *knobs, gint64 limit_ms)
+{
+  static const ConvergeSimPolicy fixed = { .name = "fixed", .start = set_fixed };
+  ConvergeSimKnobs copy = *knobs;
+
+  return converge_sim_run (workload, &fixed, &copy, limit_ms);
 }

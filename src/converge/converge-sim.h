@@ -126,4 +126,7 @@ typedef struct
  */
 ConvergeSimResult converge_sim_run (const ConvergeSimWorkload *workload, const ConvergeSimPolicy *policy, gpointer self, gint64 limit_ms);
 
+/* Runs it with knobs that nobody turns. */
+ConvergeSimResult converge_sim_run_fixed (const ConvergeSimWorkload *workload, const ConvergeSimKnobs *knobs, gint64 limit_ms);
+
 G_END_DECLS

@@ -104,7 +104,7 @@ means_of (const QmigPlan *plan)
   JsonObject *theirs = plan->restore_parameters != NULL ? json_node_get_object (plan->restore_parameters) : NULL;
 
   return (ConvergeMeans) {
-    .overhead_ms = CONVERGE_OVERHEAD_MS,
+    .overhead_ms = converge_assumed_overhead_ms (plan->memory_bytes),
     .send_bytes_per_s = QMIG_UNSET,
     .dirty_bytes_per_s = QMIG_UNSET,
     .working_set_bytes = QMIG_UNSET,
