@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* What the console does to a terminal, and that it gives it back on every way out: as tmux sees it. */
+/* The console on every kind of terminal, as tmux sees it; how it ends by signals is in test-console-signals.c. */
 
 #include "tmux.h"
 
 #include <gio/gio.h>
 #include <glib/gstdio.h>
-#include <signal.h>
 #include <string.h>
-#include <sys/wait.h>
 
 typedef struct
 {
@@ -98,40 +96,6 @@ assert_given_back (Tmux *tmux, const char *echo)
 }
 
 static void
-test_signals (void)
-{
-  static const int signals[] = { SIGTERM, SIGHUP, SIGINT, SIGSEGV, SIGABRT, SIGBUS, SIGILL, SIGFPE, SIGTRAP, SIGQUIT };
-  g_autoptr(Place) place = NULL;
-  g_autoptr(Tmux) tmux = NULL;
-
-  if (!tmux_is_there ())
-    return;
-  place = place_new ();
-  tmux = open_shell (place, "screen-256color", "C.UTF-8", 80, 24);
-  tmux_type (tmux, "ulimit -c 0");
-  tmux_keys (tmux, "Enter", NULL);
-  for (gsize i = 0; i < G_N_ELEMENTS (signals); i++)
-    {
-      g_autofree char *status = g_strdup_printf ("echo status $?");
-      g_autofree char *wanted = g_strdup_printf ("status %d", 128 + signals[i]);
-      g_autofree char *mark = g_strdup_printf ("after%d", signals[i]);
-
-      open_console (tmux, "console");
-      tmux_wait_for (tmux, "#{alternate_on}", "1");
-      tmux_wait_for (tmux, "#{mouse_any_flag}", "1");
-      g_assert_cmpint (kill (tmux_wait_program (tmux, "qmig"), signals[i]), ==, 0);
-      tmux_wait_for (tmux, "#{alternate_on}", "0");
-      tmux_type (tmux, status);
-      tmux_keys (tmux, "Enter", NULL);
-      tmux_wait (tmux, wanted);
-      assert_given_back (tmux, mark);
-      tmux_type (tmux, "clear");
-      tmux_keys (tmux, "Enter", NULL);
-      tmux_wait_gone (tmux, wanted);
-    }
-}
-
-static void
 test_keys_and_leaving (void)
 {
   g_autoptr(Place) place = NULL;
@@ -168,31 +132,6 @@ test_keys_and_leaving (void)
   tmux_keys (tmux, "q", NULL);
   tmux_wait (tmux, "No VM was found yet");
   tmux_keys (tmux, "q", NULL);
-  assert_given_back (tmux, "left");
-}
-
-static void
-test_suspend (void)
-{
-  g_autoptr(Place) place = NULL;
-  g_autoptr(Tmux) tmux = NULL;
-
-  if (!tmux_is_there ())
-    return;
-  place = place_new ();
-  tmux = open_shell (place, "screen-256color", "C.UTF-8", 80, 24);
-  tmux_type (tmux, "set -m");
-  tmux_keys (tmux, "Enter", NULL);
-  open_console (tmux, "console --screen vms");
-  tmux_keys (tmux, "C-z", NULL);
-  assert_given_back (tmux, "stopped");
-  tmux_resize (tmux, 100, 30);
-  tmux_type (tmux, "fg");
-  tmux_keys (tmux, "Enter", NULL);
-  tmux_wait_for (tmux, "#{alternate_on}", "1");
-  tmux_wait_for (tmux, "#{mouse_any_flag}", "1");
-  tmux_wait (tmux, "No VM was found yet");
-  tmux_keys (tmux, "Q", NULL);
   assert_given_back (tmux, "left");
 }
 
@@ -279,40 +218,13 @@ test_dead_host (void)
   assert_given_back (tmux, "left");
 }
 
-/* Whatever sizes come, however fast: at the end it is the last one, drawn whole. */
-static void
-test_storm (void)
-{
-  g_autoptr(Place) place = NULL;
-  g_autoptr(Tmux) tmux = NULL;
-  GRand *rand = NULL;
-
-  if (!tmux_is_there ())
-    return;
-  place = place_new ();
-  tmux = open_shell (place, "screen-256color", "C.UTF-8", 80, 24);
-  open_console (tmux, "console --screen vms");
-  rand = g_rand_new_with_seed (1);
-  for (int i = 0; i < 200; i++)
-    tmux_resize (tmux, g_rand_int_range (rand, 2, 200), g_rand_int_range (rand, 2, 70));
-  g_rand_free (rand);
-  tmux_resize (tmux, 100, 30);
-  tmux_wait (tmux, "LAST EVENTS");
-  tmux_wait (tmux, " quit");
-  tmux_keys (tmux, "Q", NULL);
-  assert_given_back (tmux, "left");
-}
-
 int
 main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
-  g_test_add_func ("/console/terminal/signals", test_signals);
   g_test_add_func ("/console/terminal/keys-and-leaving", test_keys_and_leaving);
-  g_test_add_func ("/console/terminal/suspend", test_suspend);
   g_test_add_func ("/console/terminal/terminals", test_terminals);
   g_test_add_func ("/console/terminal/no-terminal", test_no_terminal);
   g_test_add_func ("/console/terminal/dead-host", test_dead_host);
-  g_test_add_func ("/console/terminal/storm", test_storm);
   return g_test_run ();
 }
