@@ -7,7 +7,7 @@
 #define FIELDS_MAX 20
 #define FIELD_WIDTH 18 /* from a label to what it labels */
 /* A guest that writes goes on doing so, pass for pass; one that does not waits at the gate. */
-#define HELD "pre-copy p([2-9]|[1-9][0-9])\\b|HOLDING"
+#define HELD "\\bp([2-9]|[1-9][0-9])\\b|HOLDING"
 
 /* -- starting and leaving ------------------------------------------------------------ */
 

@@ -25,7 +25,7 @@
 #define LOOK_US 50000
 #define RUNS "PRE-COPY|HOLDING"
 #define NEW_DOWNTIME "250ms"
-#define NEW_DOWNTIME_JSON "\"downtime_ms\": ?250\\b"
+#define NEW_DOWNTIME_JSON "\"downtime_ms\" *: *250\\b"
 
 static const ConsoleTerminal terminals[] = {
   { 100, 30, "screen-256color", "C.UTF-8" }, { 80, 24, "linux", "C.UTF-8" }, { 60, 16, "vt100", "C" },
