@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define FIELDS_MAX 20
+#define PATIENCE_US (60 * G_USEC_PER_SEC)
 #define FIELD_WIDTH 18 /* from a label to what it labels */
 /* A guest that writes goes on doing so, pass for pass; one that does not waits at the gate. */
 #define HELD "\\bp([2-9]|[1-9][0-9])\\b|HOLDING"
@@ -156,7 +156,8 @@ cursor_is_at (Tmux *tmux, const char *place, const char *label)
 void
 console_focus (Tmux *tmux, const char *label)
 {
-  for (int i = 0; i < FIELDS_MAX; i++)
+  /* More than once round: a notice may hide a button for some seconds. */
+  for (gint64 until_us = g_get_monotonic_time () + PATIENCE_US; g_get_monotonic_time () < until_us;)
     {
       g_autofree char *place = cursor_place (tmux);
       g_autofree char *moved = NULL;
