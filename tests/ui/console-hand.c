@@ -7,7 +7,7 @@
 #define PATIENCE_US (60 * G_USEC_PER_SEC)
 #define FIELD_WIDTH 18 /* from a label to what it labels */
 /* A guest that writes goes on doing so, pass for pass; one that does not waits at the gate. */
-#define HELD "\\bp([2-9]|[1-9][0-9])\\b|HOLDING"
+#define HELD "\\bpass +([2-9]|[1-9][0-9])\\b|HOLDING"
 
 /* -- starting and leaving ------------------------------------------------------------ */
 
