@@ -45,7 +45,7 @@ static gboolean
 is_prod (const UiModel *model, const QmigMigrationInfo *info)
 {
   const UiHost *source = info != NULL ? ui_model_find_host (model, info->source) : NULL;
-  const UiHost *destination = info != NULL ? ui_model_find_host (model, info->destination) : NULL;
+  const UiHost *destination = info != NULL ? ui_model_find_host (model, ui_model_host_name (model, info->destination)) : NULL;
 
   return (source != NULL && ui_host_has_label (source, "prod")) || (destination != NULL && ui_host_has_label (destination, "prod"));
 }
@@ -70,7 +70,7 @@ ui_migration_ask_cancel (UiContext *context, const QmigMigrationInfo *info, cons
 {
   g_autofree char *text
       = g_strdup_printf ("%s stays on %s and goes on there; what was prepared on %s is taken away. It can be tried again at any time.", info->vm,
-                         info->source, info->destination);
+                         info->source, ui_model_host_name (context->model, info->destination));
 
   ask (context, info, host, "cancel", "Cancel and roll back", text, "Cancel the move", FALSE);
 }
@@ -97,7 +97,8 @@ ui_migration_ask_postcopy (UiContext *context, const QmigMigrationInfo *info, co
     }
   text = g_strdup_printf ("%s will run on %s at once; the rest of its memory follows by network.\nFrom then on there is NO way back: if the link or %s "
                          "fails, the VM is paused until qmig recover.",
-                         info->vm, info->destination, info->destination);
+                         info->vm, ui_model_host_name (context->model, info->destination),
+                          ui_model_host_name (context->model, info->destination));
 
   ask (context, info, host, "postcopy", "Switch to post-copy", text, "Switch", TRUE);
 }
