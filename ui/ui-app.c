@@ -2,15 +2,11 @@
 
 /* The main loop: keys first, then what came from the agents, then at most so many drawings. */
 
-#include "ui.h"
+#include "ui-app-private.h"
 
 #include "api-error.h"
-#include "json-strict.h"
-#include "ui-fetch.h"
 #include "ui-signals.h"
 #include "ui-state.h"
-#include "ui-term.h"
-#include "ui-view.h"
 
 #include <glib-unix.h>
 #include <signal.h>
@@ -23,40 +19,10 @@
 #define KEY_FRAME_US (15 * G_TIME_SPAN_MILLISECOND) /* a key that is held down */
 #define TICK_MS 200
 #define CLOCK_US G_USEC_PER_SEC
-#define BASES 5
 #define WHEEL_LINES 3
 
-typedef struct
-{
-  UiContext context; /* first: views see this */
-  const UiOptions *options;
-  UiTerm *term;
-  UiModel *model;
-  UiLook look;
-  UiFetch *fetch;
-  GMainLoop *loop;
-  GPtrArray *stack;      /* UiView, topmost last; the first is one of bases */
-  UiView *bases[BASES];
-  GList *requests;       /* Request */
-  UiGrid *grid;          /* the last one that was drawn, for clicks (nullable) */
-  UiAction wanted;       /* asked for by a view, done when it has returned */
-  guint draw_id;
-  gint64 drawn_us;
-  gboolean dirty;        /* what is shown is not what is */
-  gboolean by_key;
-  int ended_by;          /* signal; 0: none */
-} App;
-
-static const guint base_screens[BASES] = { UI_SCREEN_VMS, UI_SCREEN_RUNS, UI_SCREEN_LOG, UI_SCREEN_HISTORY, UI_SCREEN_HOSTS };
-
-static App *
-app_of (UiContext *context)
-{
-  return (App *) context;
-}
-
 static UiView *
-top_view (App *app)
+top_view (UiApp *app)
 {
   return g_ptr_array_index (app->stack, app->stack->len - 1);
 }
@@ -64,7 +30,7 @@ top_view (App *app)
 /* -- drawing ----------------------------------------------------------------------- */
 
 static void
-draw_now (App *app)
+draw_now (UiApp *app)
 {
   int rows;
   int cols;
@@ -85,7 +51,7 @@ draw_now (App *app)
 static gboolean
 draw_due (gpointer user_data)
 {
-  App *app = user_data;
+  UiApp *app = user_data;
 
   app->draw_id = 0;
   draw_now (app);
@@ -93,7 +59,7 @@ draw_due (gpointer user_data)
 }
 
 static gint64
-frame_us (const App *app)
+frame_us (const UiApp *app)
 {
   if (app->by_key)
     return KEY_FRAME_US;
@@ -101,8 +67,8 @@ frame_us (const App *app)
 }
 
 /* Whatever changes meanwhile is drawn with it. */
-static void
-draw_soon (App *app, gboolean by_key)
+void
+ui_app_draw_soon (UiApp *app, gboolean by_key)
 {
   gint64 wait_us;
 
@@ -124,159 +90,13 @@ draw_soon (App *app, gboolean by_key)
 static void
 model_changed (gpointer user_data)
 {
-  draw_soon (user_data, FALSE);
-}
-
-/* -- what views may ask for ---------------------------------------------------------- */
-
-static void
-push (UiContext *context, UiView *view)
-{
-  App *app = app_of (context);
-
-  g_ptr_array_add (app->stack, view);
-  if (view->klass->tick != NULL)
-    view->klass->tick (view, context);
-}
-
-static void
-close_view (UiContext *context, UiView *view)
-{
-  view->closed = TRUE;
-}
-
-typedef struct
-{
-  App *app;
-  UiView *view; /* who asked (nullable); gone: answered is NULL */
-  UiAnswerFunc answered;
-  gpointer user_data;
-  GDestroyNotify destroy;
-} Request;
-
-static void
-request_free (Request *request)
-{
-  if (request->destroy != NULL)
-    request->destroy (request->user_data);
-  g_free (request);
-}
-
-static void
-request_answered (JsonObject *answer, const QmigProblem *problem, const GError *error, gpointer user_data)
-{
-  Request *request = user_data;
-  App *app = request->app;
-
-  app->requests = g_list_remove (app->requests, request);
-  if (error != NULL)
-    ui_model_say (app->model, UI_ROLE_FAIL, "%s", error->message);
-  if (request->answered != NULL)
-    request->answered (&app->context, answer, problem, error, request->user_data);
-  request_free (request);
-  ui_fetch_hurry (app->fetch);
-  draw_soon (app, TRUE);
-}
-
-static void
-forget_view (App *app, UiView *view)
-{
-  for (GList *item = app->requests; item != NULL; item = item->next)
-    {
-      Request *request = item->data;
-
-      if (request->view == view)
-        request->answered = NULL;
-    }
-  ui_view_free (view);
-}
-
-static void
-ask_agent (UiContext *context, const char *host, const char *method, const char *path, JsonObject *body, UiView *view, UiAnswerFunc answered,
-           gpointer user_data, GDestroyNotify destroy)
-{
-  App *app = app_of (context);
-  Request *request = g_new0 (Request, 1);
-
-  request->app = app;
-  request->view = view;
-  request->answered = answered;
-  request->user_data = user_data;
-  request->destroy = destroy;
-  app->requests = g_list_prepend (app->requests, request);
-  ui_fetch_request (app->fetch, host, method, path, body, request_answered, request);
-}
-
-static UiRun *
-follow (UiContext *context, const char *host, const char *id)
-{
-  return ui_fetch_follow (app_of (context)->fetch, host, id);
-}
-
-static gboolean
-is_base (const App *app, const UiView *view)
-{
-  for (int i = 0; i < BASES; i++)
-    if (app->bases[i] == view)
-      return TRUE;
-  return FALSE;
-}
-
-static void
-show (UiContext *context, guint screen)
-{
-  App *app = app_of (context);
-
-  for (guint i = 1; i < app->stack->len; i++)
-    ((UiView *) g_ptr_array_index (app->stack, i))->closed = TRUE;
-  for (int i = 0; i < BASES; i++)
-    if (base_screens[i] == screen)
-      g_ptr_array_index (app->stack, 0) = app->bases[i];
-}
-
-static void
-want_action (UiContext *context, UiAction action)
-{
-  app_of (context)->wanted = action;
-}
-
-static void
-copy_text (UiContext *context, const char *text)
-{
-  App *app = app_of (context);
-
-  ui_term_copy (app->term, text);
-  ui_model_say (app->model, UI_ROLE_INFO, "copied: %s", text);
-}
-
-static void
-export_json (UiContext *context, const char *name, JsonNode *json)
-{
-  App *app = app_of (context);
-  g_autoptr(JsonNode) owned = json;
-  g_autofree char *text = json_strict_print (json);
-  g_autoptr(GDateTime) now = g_date_time_new_now_local ();
-  g_autofree char *stamp = g_date_time_format (now, "%Y%m%d-%H%M%S");
-  g_autofree char *file = g_strdup_printf ("qmig-%s-%s.json", name, stamp);
-  g_autofree char *whole = g_strconcat (text, "\n", NULL);
-  g_autoptr(GError) error = NULL;
-
-  if (g_file_set_contents (file, whole, -1, &error))
-    ui_model_say (app->model, UI_ROLE_OK, "written: %s", file);
-  else
-    ui_model_say (app->model, UI_ROLE_FAIL, "cannot export: %s", error->message);
-}
-
-static void
-quit (UiContext *context)
-{
-  g_main_loop_quit (app_of (context)->loop);
+  ui_app_draw_soon (user_data, FALSE);
 }
 
 /* -- keys ------------------------------------------------------------------------------- */
 
 static void
-prune (App *app)
+prune (UiApp *app)
 {
   for (guint i = app->stack->len; i > 1; i--)
     {
@@ -285,12 +105,12 @@ prune (App *app)
       if (!view->closed)
         continue;
       g_ptr_array_remove_index (app->stack, i - 1);
-      forget_view (app, view);
+      ui_app_forget_view (app, view);
     }
 }
 
 static void
-subject_of (App *app, UiSubject *subject)
+subject_of (UiApp *app, UiSubject *subject)
 {
   UiView *view = top_view (app);
 
@@ -300,35 +120,35 @@ subject_of (App *app, UiSubject *subject)
 }
 
 static void
-push_palette (App *app)
+push_palette (UiApp *app)
 {
   UiSubject subject;
 
   subject_of (app, &subject);
-  push (&app->context, ui_palette_new (top_view (app)->klass->screen, &subject));
+  app->context.push (&app->context, ui_palette_new (top_view (app)->klass->screen, &subject));
 }
 
 /* Esc and q: off the stack; from another list back to the first. */
 static void
-step_back (App *app, gboolean may_quit)
+step_back (UiApp *app, gboolean may_quit)
 {
   if (app->stack->len > 1)
     top_view (app)->closed = TRUE;
   else if (g_ptr_array_index (app->stack, 0) != app->bases[0])
-    show (&app->context, UI_SCREEN_VMS);
+    app->context.show (&app->context, UI_SCREEN_VMS);
   else if (may_quit)
-    quit (&app->context);
+    app->context.quit (&app->context);
 }
 
 static void
-next_graph (App *app)
+next_graph (UiApp *app)
 {
   app->look.graph = app->look.charset == UI_CHARSET_ASCII ? UI_GRAPH_ASCII : (UiGraph) ((app->look.graph + 1) % 3);
   ui_model_say (app->model, UI_ROLE_DIM, "graph: %s", ui_graph_names[app->look.graph]);
 }
 
 static void
-next_theme (App *app)
+next_theme (UiApp *app)
 {
   app->look.theme = ui_term_has_color (app->term) ? (UiTheme) ((app->look.theme + 1) % 4) : UI_THEME_MONO;
   ui_model_say (app->model, UI_ROLE_DIM, "theme: %s", ui_theme_names[app->look.theme]);
@@ -336,7 +156,7 @@ next_theme (App *app)
 
 /* What is the same on all screens. */
 static void
-act_globally (App *app, UiAction action)
+act_globally (UiApp *app, UiAction action)
 {
   switch ((int) action)
     {
@@ -345,7 +165,7 @@ act_globally (App *app, UiAction action)
     case UI_ACTION_SHOW_LOG:
     case UI_ACTION_SHOW_HISTORY:
     case UI_ACTION_SHOW_HOSTS:
-      show (&app->context, base_screens[action - UI_ACTION_SHOW_VMS]);
+      app->context.show (&app->context, ui_app_screens[action - UI_ACTION_SHOW_VMS]);
       break;
     case UI_ACTION_UNITS:
       app->look.bits = !app->look.bits;
@@ -366,7 +186,7 @@ act_globally (App *app, UiAction action)
       push_palette (app);
       break;
     case UI_ACTION_HELP:
-      push (&app->context, ui_help_new (top_view (app)->klass->screen));
+      app->context.push (&app->context, ui_help_new (top_view (app)->klass->screen));
       break;
     case UI_ACTION_BACK:
       step_back (app, FALSE);
@@ -375,7 +195,7 @@ act_globally (App *app, UiAction action)
       step_back (app, TRUE);
       break;
     case UI_ACTION_QUIT:
-      quit (&app->context);
+      app->context.quit (&app->context);
       break;
     default:
       break;
@@ -384,7 +204,7 @@ act_globally (App *app, UiAction action)
 
 /* Esc belongs to a filter first: a view says whether there was one to drop. */
 static void
-do_action (App *app, UiAction action)
+do_action (UiApp *app, UiAction action)
 {
   UiView *view = top_view (app);
 
@@ -395,7 +215,7 @@ do_action (App *app, UiAction action)
 }
 
 static void
-do_wanted (App *app)
+do_wanted (UiApp *app)
 {
   UiAction wanted = app->wanted;
 
@@ -406,7 +226,7 @@ do_wanted (App *app)
 }
 
 static void
-clicked (App *app)
+clicked (UiApp *app)
 {
   UiView *view = top_view (app);
   const UiHit *hit;
@@ -424,7 +244,7 @@ clicked (App *app)
 }
 
 static gboolean
-is_too_small (App *app)
+is_too_small (UiApp *app)
 {
   int rows;
   int cols;
@@ -435,7 +255,7 @@ is_too_small (App *app)
 
 /* Nobody acts on what is old without seeing what is: the first key only lets the display go on. */
 static gboolean
-thaw (App *app, int key)
+thaw (UiApp *app, int key)
 {
   if (!app->model->frozen)
     return FALSE;
@@ -444,14 +264,14 @@ thaw (App *app, int key)
 }
 
 static void
-do_key (App *app, int key)
+do_key (UiApp *app, int key)
 {
   UiView *view = top_view (app);
 
   if (is_too_small (app))
     {
       if (key == 'q' || key == 'Q')
-        quit (&app->context);
+        app->context.quit (&app->context);
       return;
     }
   if (thaw (app, key))
@@ -467,19 +287,19 @@ do_key (App *app, int key)
 }
 
 static void
-tick_views (App *app)
+tick_views (UiApp *app)
 {
   UiView *view = top_view (app);
 
   if (view->klass->tick != NULL && view->klass->tick (view, &app->context) != 0)
-    draw_soon (app, FALSE);
+    ui_app_draw_soon (app, FALSE);
   prune (app);
 }
 
 static gboolean
 keys_came (int fd, GIOCondition condition, gpointer user_data)
 {
-  App *app = user_data;
+  UiApp *app = user_data;
   int key;
 
   app->model->mono_us = g_get_monotonic_time ();
@@ -487,13 +307,13 @@ keys_came (int fd, GIOCondition condition, gpointer user_data)
   /* The terminal is gone. */
   if ((condition & (G_IO_HUP | G_IO_ERR)) != 0 && (condition & G_IO_IN) == 0)
     {
-      quit (&app->context);
+      app->context.quit (&app->context);
       return G_SOURCE_REMOVE;
     }
   while ((key = ui_term_read_key (app->term)) != UI_KEY_NONE)
     do_key (app, key);
   tick_views (app);
-  draw_soon (app, TRUE);
+  ui_app_draw_soon (app, TRUE);
   return G_SOURCE_CONTINUE;
 }
 
@@ -502,36 +322,36 @@ keys_came (int fd, GIOCondition condition, gpointer user_data)
 static void
 resized (gpointer user_data)
 {
-  App *app = user_data;
+  UiApp *app = user_data;
 
   ui_term_resize (app->term);
-  draw_soon (app, TRUE);
+  ui_app_draw_soon (app, TRUE);
 }
 
 static void
 to_suspend (gpointer user_data)
 {
-  App *app = user_data;
+  UiApp *app = user_data;
 
   ui_term_suspend (app->term);
   ui_fetch_hurry (app->fetch);
-  draw_soon (app, TRUE);
+  ui_app_draw_soon (app, TRUE);
 }
 
 static void
 resumed (gpointer user_data)
 {
-  App *app = user_data;
+  UiApp *app = user_data;
 
   ui_term_resize (app->term);
   ui_term_redraw (app->term);
-  draw_soon (app, TRUE);
+  ui_app_draw_soon (app, TRUE);
 }
 
 static void
 to_end (int signal_number, gpointer user_data)
 {
-  App *app = user_data;
+  UiApp *app = user_data;
 
   app->ended_by = signal_number;
   g_main_loop_quit (app->loop);
@@ -542,7 +362,7 @@ static const UiSignalFuncs signal_funcs = { resized, to_suspend, resumed, to_end
 /* -- running ---------------------------------------------------------------------------------- */
 
 static guint
-wants_of (App *app)
+wants_of (UiApp *app)
 {
   guint screen = ((UiView *) g_ptr_array_index (app->stack, 0))->klass->screen;
 
@@ -553,13 +373,13 @@ wants_of (App *app)
 static gboolean
 tick (gpointer user_data)
 {
-  App *app = user_data;
+  UiApp *app = user_data;
 
   ui_fetch_tick (app->fetch, wants_of (app));
   tick_views (app);
   /* Ages and the clock. */
   if (app->model->mono_us - app->drawn_us >= CLOCK_US || app->dirty)
-    draw_soon (app, FALSE);
+    ui_app_draw_soon (app, FALSE);
   return G_SOURCE_CONTINUE;
 }
 
@@ -567,7 +387,7 @@ tick (gpointer user_data)
 static GLogWriterOutput
 log_to_model (GLogLevelFlags level, const GLogField *fields, gsize n_fields, gpointer user_data)
 {
-  App *app = user_data;
+  UiApp *app = user_data;
   g_autofree char *text = NULL;
   UiEvent *line;
 
@@ -585,7 +405,7 @@ log_to_model (GLogLevelFlags level, const GLogField *fields, gsize n_fields, gpo
 }
 
 static void
-choose_look (App *app, const UiState *state)
+choose_look (UiApp *app, const UiState *state)
 {
   const char *graph = app->options->graph != NULL ? app->options->graph : g_getenv ("QMIG_GRAPH");
   int theme = ui_name_find (ui_theme_names, g_getenv ("QMIG_THEME") != NULL ? g_getenv ("QMIG_THEME") : state->theme);
@@ -600,12 +420,12 @@ choose_look (App *app, const UiState *state)
 }
 
 static void
-make_screens (App *app, const char *wanted)
+make_screens (UiApp *app, const char *wanted)
 {
-  UiView *(*const make[BASES]) (void) = { ui_vms_new, ui_runs_new, ui_log_new, ui_history_new, ui_hosts_new };
+  UiView *(*const make[UI_APP_BASES]) (void) = { ui_vms_new, ui_runs_new, ui_log_new, ui_history_new, ui_hosts_new };
   int first = 0;
 
-  for (int i = 0; i < BASES; i++)
+  for (int i = 0; i < UI_APP_BASES; i++)
     {
       app->bases[i] = make[i]();
       if (g_strcmp0 (app->bases[i]->klass->name, wanted) == 0)
@@ -616,7 +436,7 @@ make_screens (App *app, const char *wanted)
 }
 
 static void
-save_state (App *app)
+save_state (UiApp *app)
 {
   g_autoptr(UiState) state = ui_state_load ();
   const UiView *base = g_ptr_array_index (app->stack, 0);
@@ -635,18 +455,18 @@ save_state (App *app)
 }
 
 static void
-free_views (App *app)
+free_views (UiApp *app)
 {
   for (guint i = app->stack->len; i > 0; i--)
-    if (!is_base (app, g_ptr_array_index (app->stack, i - 1)))
-      forget_view (app, g_ptr_array_index (app->stack, i - 1));
-  for (int i = 0; i < BASES; i++)
-    forget_view (app, app->bases[i]);
+    if (!ui_app_is_base (app, g_ptr_array_index (app->stack, i - 1)))
+      ui_app_forget_view (app, g_ptr_array_index (app->stack, i - 1));
+  for (int i = 0; i < UI_APP_BASES; i++)
+    ui_app_forget_view (app, app->bases[i]);
   g_ptr_array_unref (app->stack);
 }
 
 static void
-run_loop (App *app)
+run_loop (UiApp *app)
 {
   guint keys_id = g_unix_fd_add_full (G_PRIORITY_HIGH, STDIN_FILENO, G_IO_IN | G_IO_HUP | G_IO_ERR, keys_came, app, NULL);
   guint tick_id = g_timeout_add (TICK_MS, tick, app);
@@ -667,7 +487,7 @@ run_loop (App *app)
 
 /* Of a console that was killed the shell is to hear so. */
 static int
-leave (const App *app, guint n_active)
+leave (const UiApp *app, guint n_active)
 {
   if (n_active > 0)
     fprintf (stderr, "qmig: %u %s again\n", n_active, n_active == 1 ? "migration goes on; 'qmig' shows it" : "migrations go on; 'qmig' shows them");
@@ -678,24 +498,23 @@ leave (const App *app, guint n_active)
   return QMIG_EXIT_INTERRUPTED;
 }
 
-static App *
+static UiApp *
 app_new (const UiOptions *options)
 {
-  App *app = g_new0 (App, 1);
+  UiApp *app = g_new0 (UiApp, 1);
 
   app->options = options;
   app->model = ui_model_new ();
   app->loop = g_main_loop_new (NULL, FALSE);
-  app->context = (UiContext){ .model = app->model, .look = &app->look, .push = push, .close = close_view, .show = show, .request = ask_agent,
-                              .follow = follow, .act = want_action, .copy = copy_text, .export = export_json, .quit = quit };
+  ui_app_init_context (app);
   return app;
 }
 
 static void
-app_free (App *app)
+app_free (UiApp *app)
 {
   g_clear_pointer (&app->fetch, ui_fetch_free);
-  g_list_free_full (app->requests, (GDestroyNotify) request_free);
+  ui_app_free_requests (app);
   g_clear_pointer (&app->model, ui_model_free);
   g_clear_pointer (&app->grid, ui_grid_free);
   g_main_loop_unref (app->loop);
@@ -706,7 +525,7 @@ int
 qmig_ui_run (const UiOptions *options, GError **error)
 {
   /* The writer of GLib's log can be set once, and stays. */
-  static App *app;
+  static UiApp *app;
   g_autoptr(UiState) state = ui_state_load ();
   guint n_active;
   int status;

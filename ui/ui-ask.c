@@ -41,13 +41,20 @@ do_asked (UiContext *context, gpointer user_data)
   ui_model_say (context->model, UI_ROLE_INFO, "%s of %s was asked for", asked->action, asked->id);
 }
 
+/* @host: whose agent has the migration, as it is called here; the agent itself may have another name for it */
 static gboolean
-is_prod (const UiModel *model, const QmigMigrationInfo *info)
+is_prod (const UiModel *model, const QmigMigrationInfo *info, const char *host)
 {
-  const UiHost *source = info != NULL ? ui_model_find_host (model, info->source) : NULL;
-  const UiHost *destination = info != NULL ? ui_model_find_host (model, info->destination) : NULL;
+  const char *names[] = { host, info->source, ui_model_host_name (model, info->destination) };
 
-  return (source != NULL && ui_host_has_label (source, "prod")) || (destination != NULL && ui_host_has_label (destination, "prod"));
+  for (gsize i = 0; i < G_N_ELEMENTS (names); i++)
+    {
+      const UiHost *found = ui_model_find_host (model, names[i]);
+
+      if (found != NULL && ui_host_has_label (found, "prod"))
+        return TRUE;
+    }
+  return FALSE;
 }
 
 /* @irreversible: the name has to be typed, as it has to where a host is marked prod */
@@ -56,7 +63,7 @@ ask (UiContext *context, const QmigMigrationInfo *info, const char *host, const 
      const char *yes, gboolean irreversible)
 {
   Asked *asked = g_new0 (Asked, 1);
-  gboolean prod = is_prod (context->model, info);
+  gboolean prod = is_prod (context->model, info, host);
   g_autofree char *whole = prod ? g_strconcat (text, "\nA host of it is marked prod.", NULL) : g_strdup (text);
 
   asked->host = g_strdup (host);
@@ -70,7 +77,7 @@ ui_migration_ask_cancel (UiContext *context, const QmigMigrationInfo *info, cons
 {
   g_autofree char *text
       = g_strdup_printf ("%s stays on %s and goes on there; what was prepared on %s is taken away. It can be tried again at any time.", info->vm,
-                         info->source, info->destination);
+                         info->source, ui_model_host_name (context->model, info->destination));
 
   ask (context, info, host, "cancel", "Cancel and roll back", text, "Cancel the move", FALSE);
 }
@@ -97,7 +104,8 @@ ui_migration_ask_postcopy (UiContext *context, const QmigMigrationInfo *info, co
     }
   text = g_strdup_printf ("%s will run on %s at once; the rest of its memory follows by network.\nFrom then on there is NO way back: if the link or %s "
                          "fails, the VM is paused until qmig recover.",
-                         info->vm, info->destination, info->destination);
+                         info->vm, ui_model_host_name (context->model, info->destination),
+                          ui_model_host_name (context->model, info->destination));
 
   ask (context, info, host, "postcopy", "Switch to post-copy", text, "Switch", TRUE);
 }

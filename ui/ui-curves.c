@@ -255,7 +255,13 @@ rate_numbers (const UiPanels *panels, int y, int height)
   y = put_number (panels, y, colour ? UI_ROLE_SERIES_B : UI_ROLE_TEXT, "dirty", dirty);
   if (y < end)
     y = put_number (panels, y, style, "need", need);
-  if (y < end)
+  if (y < end && sample != NULL && sample->postcopy_requests > 0)
+    {
+      g_autofree char *faults = ui_text_count (sample->postcopy_requests);
+
+      y = put_number (panels, y, UI_ROLE_WARN, panels->paint->size == UI_SIZE_FULL ? "page faults" : "faults", faults);
+    }
+  else if (y < end)
     y = put_number (panels, y, sample != NULL && sample->throttle_percent > 0 ? UI_ROLE_WARN : UI_ROLE_TEXT, "throttle", throttle);
   if (y < end)
     put_number (panels, y, UI_ROLE_TEXT, "dirty/send", ratio);

@@ -86,7 +86,7 @@ draw_title (Migration *self, UiPaint *paint, const UiRun *run, gint64 edge_us)
   g_autofree char *right = g_strdup_printf ("%s%s  %s", speed, word, clock);
   g_autofree char *left = g_strdup_printf ("%s · %s  %s → %s", run->id, info != NULL && info->vm != NULL ? info->vm : "?",
                                            info != NULL && info->source != NULL ? info->source : run->host,
-                                           info != NULL && info->destination != NULL ? info->destination : "?");
+                                           info != NULL ? ui_model_host_name (paint->model, info->destination) : "?");
 
   ui_paint_title (paint, left, right);
 }

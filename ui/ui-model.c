@@ -75,6 +75,19 @@ ui_model_find_host (const UiModel *self, const char *name)
   return NULL;
 }
 
+const char *
+ui_model_host_name (const UiModel *self, const char *name)
+{
+  for (guint i = 0; name != NULL && i < self->hosts->len; i++)
+    {
+      const UiHost *host = g_ptr_array_index (self->hosts, i);
+
+      if (g_strcmp0 (host->uri, name) == 0)
+        return host->name;
+    }
+  return name != NULL ? name : "?";
+}
+
 UiHost *
 ui_model_add_host (UiModel *self, const char *name, const char *uri, gboolean own)
 {

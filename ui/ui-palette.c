@@ -200,7 +200,7 @@ draw (UiView *view, UiPaint *paint)
       guint flag = selected ? UI_SELECTED : 0;
 
       ui_grid_put_glyph (paint->grid, y + 2 + i, x - 1, UI_ROLE_STRONG, selected ? 0x25b8 : ' ');
-      ui_grid_put_field (paint->grid, y + 2 + i, x, inner - command - 8, UI_ROLE_TEXT | flag, entry->text);
+      ui_grid_put_field (paint->grid, y + 2 + i, x, inner - command - 9, UI_ROLE_TEXT | flag, entry->text);
       ui_grid_put_field (paint->grid, y + 2 + i, x + inner - command - 8, 8, UI_ROLE_KEY | flag, entry->key);
       if (command > 0)
         ui_grid_put_field (paint->grid, y + 2 + i, x + inner - command, command, UI_ROLE_DIM | flag, entry->command != NULL ? entry->command : "–");

@@ -148,6 +148,15 @@ typedef struct
 } Tune;
 
 static void
+draw_problem (const Tune *self, UiPaint *paint, int y, int x, int width)
+{
+  g_auto(GStrv) lines = ui_text_wrap (self->problem, width);
+
+  for (int i = 0; i < 2 && lines[i] != NULL; i++)
+    ui_grid_put_field (paint->grid, y + i, x, width, UI_ROLE_FAIL, lines[i]);
+}
+
+static void
 draw (UiView *view, UiPaint *paint)
 {
   Tune *self = (Tune *) view;
@@ -158,11 +167,11 @@ draw (UiView *view, UiPaint *paint)
 
   ui_paint_box (paint, 9, width, words[self->knob].heading, &y, &x);
   ui_grid_put_field (paint->grid, y, x, width - 4, UI_ROLE_DIM, words[self->knob].hint);
-  ui_grid_printf (paint->grid, y + 2, x, UI_ROLE_TEXT, "in force   %s", self->now);
+  ui_grid_printf (paint->grid, y + 2, x, UI_ROLE_TEXT, "now        %s", self->now);
   ui_grid_put (paint->grid, y + 3, x, UI_ROLE_TEXT, "new        ");
   ui_edit_draw (&self->edit, paint->grid, y + 3, x + 11, 20, TRUE);
   if (self->problem != NULL)
-    ui_grid_put_field (paint->grid, y + 5, x, width - 4, UI_ROLE_FAIL, self->problem);
+    draw_problem (self, paint, y + 4, x, width - 4);
   else if (ui_tune_parse (self->knob, self->edit.text->str, &value, NULL))
     {
       g_autofree char *option = option_value (self->knob, value);

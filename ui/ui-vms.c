@@ -240,11 +240,11 @@ move_text (const UiModel *model, const QmigVm *vm)
   if (info == NULL)
     return g_strdup (vm->migration);
   if (info->sample == NULL || info->stage != QMIG_STAGE_PRE_COPY)
-    return g_strdup_printf ("→ %s %s", info->destination, qmig_stage_names[info->stage]);
+    return g_strdup_printf ("→ %s %s", ui_model_host_name (model, info->destination), qmig_stage_names[info->stage]);
   left = ui_text_bytes (info->sample->remaining_bytes);
   if (info->sample->forecast != NULL && info->sample->forecast->eta_ms != QMIG_UNSET)
     eta = ui_text_ms ((double) info->sample->forecast->eta_ms);
-  return g_strdup_printf ("→ %s pass %d %s%s%s", info->destination, (int) MAX (info->sample->pass, 0), left, eta != NULL ? " ETA " : "",
+  return g_strdup_printf ("→ %s pass %d %s%s%s", ui_model_host_name (model, info->destination), (int) MAX (info->sample->pass, 0), left, eta != NULL ? " ETA " : "",
                           eta != NULL ? eta : "");
 }
 

@@ -64,6 +64,8 @@ static const char *const schema_steps[] = {
   "  reason TEXT,"
   "  status INTEGER NOT NULL"
   ") STRICT;",
+
+  "ALTER TABLE migration ADD COLUMN postcopy INTEGER NOT NULL DEFAULT 0;",
 };
 G_STATIC_ASSERT (G_N_ELEMENTS (schema_steps) == QMIG_JOURNAL_SCHEMA);
 

@@ -262,6 +262,13 @@ net_mend (Net *net, const NetHost *host)
   g_assert_true (TRY (&net->outside, "ip link set %s master " SWITCH, host->name));
 }
 
+gboolean
+net_shape (Net *net, const NetHost *host, const char *rate)
+{
+  /* A burst above what the kernel hands over at once (64 KiB), and a queue like that of a switch: some milliseconds. */
+  return TRY (&host->place, "tc qdisc replace dev " UPLINK " root tbf rate %s burst 256kb latency 5ms", rate);
+}
+
 void
 net_kill_host (Net *net, NetHost *host)
 {

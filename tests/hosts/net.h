@@ -52,6 +52,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (Net, net_free)
 void net_cut (Net *net, const NetHost *host);
 void net_mend (Net *net, const NetHost *host);
 
+/* What @host sends from now on goes at @rate at most ("1gbit", as tc has it).  FALSE where the kernel has no such queue. */
+gboolean net_shape (Net *net, const NetHost *host, const char *rate);
+
 /* Its power fails: it is silent, and all its processes are dead. */
 void net_kill_host (Net *net, NetHost *host);
 

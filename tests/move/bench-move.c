@@ -11,9 +11,9 @@
  *   added      wall time of the command less QEMU's total-time and the start of the destination
  */
 
+#include "bench.h"
 #include "qmp-commands.h"
 #include "qmp-events.h"
-#include "rig.h"
 
 #include <signal.h>
 #include <stdlib.h>
@@ -82,47 +82,6 @@ own_part_ms (double blackout_ms, const Copying *copying)
 }
 
 /* -- by hand ----------------------------------------------------------------- */
-
-static GPid
-spawn_destination (Rig *rig, const char *config, const char *qmp)
-{
-  g_autoptr(GPtrArray) argv = g_ptr_array_new_with_free_func (g_free);
-  g_autoptr(GError) error = NULL;
-  g_autofree char *image = guest_watch_find_image (NULL);
-  g_autofree char *dir = g_strdup_printf ("%s/b/r/vm/hand", rig->dir);
-  g_autofree char *tick = g_build_filename (dir, GUEST_WATCH_SOCKET_NAME, NULL);
-  g_autofree char *monitor = g_strdup_printf ("unix:%s,server=on,wait=off", qmp);
-  g_autofree char *memory = g_strdup_printf ("%u", rig->memory_mib);
-  const char *fixed[] = { rig->qemu, "-machine", "q35", "-accel", rig->accel, "-cpu", "qemu64", "-m", memory, "-nodefaults",
-                          "-no-user-config", "-display", "none", "-name", rig->vm, "-qmp", monitor, "-S", "-incoming", "defer", NULL };
-  GPid pid;
-
-  g_mkdir_with_parents (dir, 0700);
-  for (const char **arg = fixed; *arg != NULL; arg++)
-    g_ptr_array_add (argv, g_strdup (*arg));
-  guest_watch_append_arguments (argv, image, config, tick);
-  g_ptr_array_add (argv, NULL);
-  g_spawn_async (NULL, (char **) argv->pdata, NULL, G_SPAWN_DO_NOT_REAP_CHILD, NULL, NULL, &pid, &error);
-  g_assert_no_error (error);
-  return pid;
-}
-
-static QmpClient *
-open_monitor (const char *path, QmpWait *wait)
-{
-  g_autoptr(GError) error = NULL;
-  QmpClient *client;
-
-  while (!g_file_test (path, G_FILE_TEST_EXISTS))
-    g_assert_true (qmp_wait_pause (wait, 1, NULL));
-  while ((client = qmp_client_open (path, wait, &error)) == NULL)
-    {
-      g_assert_error (error, G_IO_ERROR, G_IO_ERROR_CONNECTION_REFUSED);
-      g_clear_error (&error);
-      g_assert_true (qmp_wait_pause (wait, 1, NULL));
-    }
-  return client;
-}
 
 static void
 set_up (QmpClient *source, QmpClient *destination, const char *uri, QmpWait *wait)
@@ -206,10 +165,10 @@ move_by_hand (Rig *rig, const char *config)
   g_autofree char *here = g_build_filename (rig->dir, "user.qmp", NULL);
   g_autofree char *uri = g_strdup_printf ("unix:%s/hand.mig", rig->dir);
   gint64 began = g_get_monotonic_time ();
-  GPid pid = spawn_destination (rig, config, there);
-  g_autoptr(QmpClient) destination = open_monitor (there, wait);
+  GPid pid = bench_spawn_destination (rig, config, there, (const char *const[]) { "-S", NULL });
+  g_autoptr(QmpClient) destination = bench_open_monitor (there, wait);
   Figures f = { .launch_ms = ms_since (began) };
-  g_autoptr(QmpClient) source = open_monitor (here, wait);
+  g_autoptr(QmpClient) source = bench_open_monitor (here, wait);
   Copying copying = { 0 };
   g_autoptr(QmpMigrationInfo) info = NULL;
 
@@ -239,7 +198,7 @@ move_by_qmig (Rig *rig, const char *config)
 {
   g_autoptr(QmpWait) wait = qmp_wait_new (NULL, "the move by qmig", PATIENCE_MS);
   g_autofree char *beside = g_build_filename (rig->dir, BESIDE, NULL);
-  g_autoptr(QmpClient) source = open_monitor (beside, wait);
+  g_autoptr(QmpClient) source = bench_open_monitor (beside, wait);
   Copying copying = { 0 };
   gulong noting = g_signal_connect (source, "event", G_CALLBACK (note_copying), &copying);
   gint64 began = g_get_monotonic_time ();
@@ -263,26 +222,7 @@ move_by_qmig (Rig *rig, const char *config)
 
 /* -- the table -------------------------------------------------------------------- */
 
-static int
-compare_doubles (gconstpointer a, gconstpointer b)
-{
-  double x = *(const double *) a, y = *(const double *) b;
-
-  return x < y ? -1 : x > y;
-}
-
-static double
-median (const Figures *all, guint n, gsize offset)
-{
-  g_autofree double *values = g_new (double, n);
-
-  for (guint i = 0; i < n; i++)
-    values[i] = G_STRUCT_MEMBER (double, &all[i], offset);
-  qsort (values, n, sizeof *values, compare_doubles);
-  return n % 2 ? values[n / 2] : (values[n / 2 - 1] + values[n / 2]) / 2;
-}
-
-#define MEDIAN(all, n, field) median (all, n, G_STRUCT_OFFSET (Figures, field))
+#define MEDIAN(all, n, field) bench_median (all, n, sizeof (Figures), G_STRUCT_OFFSET (Figures, field))
 
 static double
 print_row (const char *load, const char *how, const Figures *all, guint n)

@@ -54,12 +54,12 @@ capture (Rig *rig)
   print_screen (tmux, "The dialog, checked while it is filled in");
 
   tmux_keys (tmux, "F5", NULL);
-  tmux_wait (tmux, "pass 2 began");
+  tmux_wait (tmux, "  0:07.");
   tmux_keys (tmux, "b", NULL);
   tmux_wait (tmux, "Bandwidth bound");
-  tmux_type (tmux, "24MiB/s");
+  tmux_type (tmux, "16MiB/s");
   tmux_keys (tmux, "Enter", NULL);
-  tmux_wait (tmux, "bandwidth 24 MiB/s, in-force");
+  tmux_wait (tmux, "bandwidth 16 MiB/s, in-force");
   tmux_wait_gone (tmux, "U takes it back");
   print_screen (tmux, "The migration while it runs");
   tmux_keys (tmux, "1", NULL);
@@ -96,7 +96,8 @@ main (int argc, char **argv)
   rig_start_agent (rig, &rig->alpha, NULL);
   rig_start_agent (rig, &rig->beta, NULL);
   added = rig_qmig (rig, &rig->alpha, "host", "add", "beta", rig->beta.uri, NULL);
-  rig_start_guest (rig, "ws=32;rate=8;fill=96;check=1", NULL);
+  rig->memory_mib = 256;
+  rig_start_guest (rig, "ws=32;rate=6;fill=192;check=1", NULL);
   capture (rig);
   return 0;
 }

@@ -114,7 +114,7 @@ console_leave (Tmux *tmux, const char *dir)
 void
 console_wait_vm (Tmux *tmux, const char *vm)
 {
-  g_autofree char *row = g_strdup_printf ("^[▸>]%s\\b.* running", vm);
+  g_autofree char *row = g_strdup_printf ("^[▸►>]%s\\b.* running", vm);
   g_autofree char *screen = tmux_wait_match (tmux, row);
 }
 

@@ -167,11 +167,11 @@ test_storm (gconstpointer data)
     return;
   tmux_wait (glance->tmux, "60 of 60");
   tmux_keys (glance->tmux, "j", "j", NULL);
-  g_free (tmux_wait_match (glance->tmux, "^[▸>]vm00-002"));
+  g_free (tmux_wait_match (glance->tmux, "^[▸►>]vm00-002"));
   before = still_screen (glance->tmux);
   storm (glance->tmux, terminal, RESIZES);
   /* It keeps what was selected, and looks as it did. */
-  g_free (tmux_wait_match (glance->tmux, "^[▸>]vm00-002"));
+  g_free (tmux_wait_match (glance->tmux, "^[▸►>]vm00-002"));
   for (int i = 0; i < LOOKS_MAX && g_strcmp0 (before, after) != 0; i++)
     {
       g_usleep (LOOK_US);
@@ -348,7 +348,7 @@ replay (Tour *self)
   say (self, "the past");
   tmux_keys (self->tmux, "q", "4", NULL);
   tmux_wait (self->tmux, "history");
-  g_free (tmux_wait_match (self->tmux, "^[▸>].* completed"));
+  g_free (tmux_wait_match (self->tmux, "^[▸►>].* completed"));
   g_free (tmux_wait_match (self->tmux, "^ .* cancelled"));
   assert_fits (self->tmux, self->terminal);
   tmux_keys (self->tmux, "Enter", NULL);
