@@ -146,6 +146,7 @@ do_csi (Vt *self, char final)
 {
   int n = parameter (self, 0, 1);
 
+  /* clang-format off: a table */
   switch (final)
     {
     case 'A': move_to (self, self->y - n, self->x); break;
@@ -178,6 +179,7 @@ do_csi (Vt *self, char final)
     default: /* colours and modes: not on the screen as text */
       break;
     }
+  /* clang-format on */
 }
 
 static void
