@@ -188,6 +188,42 @@ qmp_query_vcpus (QmpClient *c, int *count, QmpWait *w, GError **error)
   return TRUE;
 }
 
+gboolean
+qmp_calc_dirty_rate (QmpClient *c, const QmpDirtyRateWish *wish, QmpWait *w, GError **error)
+{
+  gboolean by_bitmap = wish->mode == QMP_DIRTY_RATE_BITMAP;
+  JsonObject *arguments = object_with ("mode", by_bitmap ? "dirty-bitmap" : "page-sampling");
+
+  json_object_set_int_member (arguments, "calc-time", wish->in_ms ? wish->ms : wish->ms / 1000);
+  if (wish->in_ms)
+    json_object_set_string_member (arguments, "calc-time-unit", "millisecond");
+  if (!by_bitmap)
+    json_object_set_int_member (arguments, "sample-pages", wish->sample_pages);
+  return act (c, "calc-dirty-rate", arguments, w, error);
+}
+
+gboolean
+qmp_query_dirty_rate (QmpClient *c, gint64 *mib_per_s, QmpWait *w, GError **error)
+{
+  g_autoptr(JsonObject) object = query_object (c, "query-dirty-rate", w, error);
+  gint64 rate = json_strict_int (object, "dirty-rate", -1);
+
+  if (!object)
+    return FALSE;
+  if (strcmp (json_strict_string (object, "status", ""), "measured") != 0)
+    {
+      *mib_per_s = -1;
+      return TRUE;
+    }
+  if (rate < 0)
+    {
+      set_wrong_reply (error, "query-dirty-rate", "usable dirty-rate");
+      return FALSE;
+    }
+  *mib_per_s = rate;
+  return TRUE;
+}
+
 char *
 qmp_query_machine_type (QmpClient *c, QmpWait *w, GError **error)
 {

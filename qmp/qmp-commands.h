@@ -19,6 +19,26 @@ gboolean qmp_query_kvm (QmpClient *c, gboolean *enabled, QmpWait *w, GError **er
 /* `base-memory` plus `plugged-memory` of query-memory-size-summary. */
 gboolean qmp_query_memory_bytes (QmpClient *c, gint64 *bytes, QmpWait *w, GError **error);
 gboolean qmp_query_vcpus (QmpClient *c, int *count, QmpWait *w, GError **error);
+
+/* How QEMU finds out what a guest writes. */
+typedef enum
+{
+  QMP_DIRTY_RATE_PAGE_SAMPLING, /* "page-sampling": always works, and is coarse */
+  QMP_DIRTY_RATE_BITMAP,        /* "dirty-bitmap": exact; only under KVM: without, QEMU before 9.1 dies of it */
+} QmpDirtyRateMode;
+
+typedef struct
+{
+  QmpDirtyRateMode mode;
+  gint64 ms;             /* the window; whole seconds unless @in_ms */
+  gboolean in_ms;        /* this QEMU takes `calc-time-unit` */
+  gint64 sample_pages;   /* per GiB, with page-sampling */
+} QmpDirtyRateWish;
+
+/* Begins to measure; refused while another measurement runs, and for the bitmap with a dirty ring. */
+gboolean qmp_calc_dirty_rate (QmpClient *c, const QmpDirtyRateWish *wish, QmpWait *w, GError **error);
+/* *mib_per_s: -1 while it measures. */
+gboolean qmp_query_dirty_rate (QmpClient *c, gint64 *mib_per_s, QmpWait *w, GError **error);
 /* The versioned machine type behind whatever alias the command line used: qom-get /machine type less "-machine". */
 char *qmp_query_machine_type (QmpClient *c, QmpWait *w, GError **error);
 /* Names of all machine types and aliases this binary knows. */

@@ -180,6 +180,8 @@ read_ram (QmpMigrationInfo *self, JsonObject *ram)
   self->ram_dirty_pages_rate = json_strict_int (ram, "dirty-pages-rate", -1);
   self->ram_dirty_sync_count = json_strict_int (ram, "dirty-sync-count", -1);
   self->ram_postcopy_requests = json_strict_int (ram, "postcopy-requests", -1);
+  self->ram_downtime_bytes = json_strict_int (ram, "downtime-bytes", -1);
+  self->ram_multifd_bytes = json_strict_int (ram, "multifd-bytes", -1);
   self->ram_mbps = json_strict_double (ram, "mbps", NAN);
 }
 

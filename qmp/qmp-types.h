@@ -87,6 +87,8 @@ typedef struct
   gint64 ram_dirty_pages_rate; /* pages per second */
   gint64 ram_dirty_sync_count; /* the pass */
   gint64 ram_postcopy_requests;
+  gint64 ram_downtime_bytes;   /* sent while the guest stood still; of the main channel alone */
+  gint64 ram_multifd_bytes;
   double ram_mbps;             /* 10^6 bit per second */
 } QmpMigrationInfo;
 

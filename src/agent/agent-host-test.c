@@ -174,30 +174,46 @@ test_certificates (Test *test)
 
 /* -- bandwidth ------------------------------------------------------------------------ */
 
-static void
-test_bandwidth (Test *test)
+/* From there to here, over one connection of the agents.  QMIG_UNSET with @error. */
+static gint64
+measure_rate (QmigClient *client, GError **error)
 {
   g_autofree char *path = g_strdup_printf ("/v1/probe?bytes=%d", PROBE_BYTES);
-  g_autofree char *rate = NULL;
   gint64 began_us = g_get_monotonic_time ();
   gint64 took_us = 0;
   gint64 bytes = 0;
 
   for (int i = 0; i < PROBES_MAX && took_us < PROBE_ENOUGH_US; i++)
     {
-      g_autoptr(GError) error = NULL;
-      g_autoptr(JsonObject) answer = qmig_client_call (test->client, "GET", path, NULL, CALL_MS, NULL, NULL, &error);
+      g_autoptr(JsonObject) answer = qmig_client_call (client, "GET", path, NULL, CALL_MS, NULL, NULL, error);
 
       if (answer == NULL)
-        {
-          add (test, "bandwidth", QMIG_CHECK_WARN, NULL, "not measured: %s", error->message);
-          return;
-        }
+        return QMIG_UNSET;
       bytes += PROBE_BYTES;
       took_us = g_get_monotonic_time () - began_us;
     }
-  rate = g_format_size_full ((guint64) (bytes * G_USEC_PER_SEC / MAX (took_us, 1)), G_FORMAT_SIZE_IEC_UNITS);
-  add (test, "bandwidth", QMIG_CHECK_OK, NULL, "at least %s/s from there to here, over one connection of the agents", rate);
+  return bytes * G_USEC_PER_SEC / MAX (took_us, 1);
+}
+
+static void
+test_bandwidth (Test *test)
+{
+  g_autoptr(GError) error = NULL;
+  gint64 measured = measure_rate (test->client, &error);
+  g_autofree char *rate = error == NULL ? g_format_size_full ((guint64) measured, G_FORMAT_SIZE_IEC_UNITS) : NULL;
+
+  if (rate == NULL)
+    add (test, "bandwidth", QMIG_CHECK_WARN, NULL, "not measured: %s", error->message);
+  else
+    add (test, "bandwidth", QMIG_CHECK_OK, NULL, "at least %s/s from there to here, over one connection of the agents", rate);
+}
+
+gint64
+agent_probe_link (const QmigEnv *env, const char *uri)
+{
+  g_autoptr(QmigClient) client = g_str_equal (uri, "local") ? NULL : qmig_client_new (uri, NULL);
+
+  return client != NULL ? measure_rate (client, NULL) : QMIG_UNSET;
 }
 
 JsonObject *

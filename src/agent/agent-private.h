@@ -171,6 +171,7 @@ JsonObject *agent_add_host (AgentRequest *request, GError **error);
 JsonObject *agent_remove_host (AgentRequest *request, GError **error);
 JsonObject *agent_get_probe (AgentRequest *request, GError **error);
 JsonObject *agent_test_host (AgentRequest *request, GError **error);
+gint64 agent_probe_link (const QmigEnv *env, const char *uri); /* a QmigProbeLink; any thread */
 JsonObject *agent_get_doctor (AgentRequest *request, GError **error);
 JsonObject *agent_post_facts (AgentRequest *request, GError **error);
 JsonObject *agent_post_enroll_offer (AgentRequest *request, GError **error);

@@ -70,6 +70,7 @@ agent_new (const char *name, const char *runtime_dir, const char *state_dir)
   agent->env.open_host = agent_open_host;
   agent->env.open_host_data = agent;
   agent->env.find_policy = agent_find_policy;
+  agent->env.probe_link = agent_probe_link;
   agent->socket_path = g_build_filename (agent->env.runtime_dir, "agent.sock", NULL);
   agent->runtime_lock = -1;
   agent->state_lock = -1;

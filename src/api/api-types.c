@@ -412,6 +412,7 @@ static const ApiField qmig_result_fields[] = {
   INT (QmigResult, launch_ms, "milliseconds the start of the destination QEMU took"),
   INT (QmigResult, passes, "passes over memory"),
   INT (QmigResult, transferred_bytes, "bytes sent"),
+  INT (QmigResult, downtime_bytes, "of these, sent while the guest stood still; null with multifd, where QEMU does not tell"),
   DOUBLE (QmigResult, pre_migration_ms, "milliseconds in this stage"),
   DOUBLE (QmigResult, reservation_ms, "milliseconds in this stage"),
   DOUBLE (QmigResult, pre_copy_ms, "milliseconds in this stage"),
@@ -427,6 +428,8 @@ static const ApiField qmig_result_fields[] = {
   INT (QmigResult, throttle_percent, "the most the guest's CPUs were held back, percent"),
   BOOL (QmigResult, postcopy, "it ended in post-copy"),
   OBJECT (QmigResult, forecast, QmigForecast, qmig_forecast, "what was expected before the start"),
+  DOUBLE (QmigResult, total_error_percent, "how much longer it took than expected, percent"),
+  DOUBLE (QmigResult, blackout_error_percent, "how much longer the guest stood still than expected, percent"),
 };
 TYPE (QmigResult, qmig_result, "qmig.result/1");
 
@@ -464,7 +467,7 @@ static const ApiField qmig_event_fields[] = {
   INT (QmigEvent, mono_us, "monotonic clock of the reporting host, microseconds"),
   STRING (QmigEvent, host, "name of the reporting host"),
   STRING (QmigEvent, migration, "id of the migration"),
-  REQUIRED_STRING (QmigEvent, type, "stage, sample, round, decision, knob, check, qmp, link, log, result, heartbeat"),
+  REQUIRED_STRING (QmigEvent, type, "stage, sample, round, means, decision, knob, check, qmp, link, log, result, heartbeat"),
   JSON (QmigEvent, data, "an object whose members depend on type"),
 };
 TYPE (QmigEvent, qmig_event, "qmig.event/1");

@@ -482,6 +482,7 @@ typedef struct
   gint64 launch_ms;         /* start of the destination QEMU */
   gint64 passes;
   gint64 transferred_bytes;
+  gint64 downtime_bytes;    /* of these, sent while the guest stood still; unset with multifd, where QEMU does not tell */
   double pre_migration_ms;  /* milliseconds of each stage */
   double reservation_ms;
   double pre_copy_ms;
@@ -497,6 +498,8 @@ typedef struct
   gint64 throttle_percent;      /* the most the guest's CPUs were held back */
   gboolean postcopy;            /* it ended in post-copy */
   QmigForecast *forecast;       /* of before the start, to be held against what happened (nullable) */
+  double total_error_percent;    /* how far the truth was from it: above 0 where it took longer */
+  double blackout_error_percent;
 } QmigResult;
 API_DECLARE_VALUE (QmigResult, qmig_result)
 
@@ -530,7 +533,7 @@ typedef struct
 } QmigMigrationInfo;
 API_DECLARE_VALUE (QmigMigrationInfo, qmig_migration_info)
 
-/* One line of an event stream. Types: stage, sample, round, decision, knob, check, qmp, link, log, result; heartbeat has no seq. */
+/* One line of an event stream. Types: stage, sample, round, means, decision, knob, check, qmp, link, log, result; heartbeat has no seq. */
 typedef struct
 {
   gint64 seq;

@@ -73,6 +73,8 @@ shown_text (JsonNode *node, CliShow show)
       return cli_format_limit (json_node_get_int (node));
     case CLI_SHOW_MS:
       return cli_format_ms (json_node_get_double (node));
+    case CLI_SHOW_ERROR:
+      return g_strdup_printf ("%+.0f %%", json_node_get_double (node));
     case CLI_SHOW_TIME:
       return short_time (json_node_get_string (node));
     case CLI_SHOW_TEXT:
@@ -134,7 +136,7 @@ static gboolean
 is_number (CliShow show)
 {
   return show == CLI_SHOW_COUNT || show == CLI_SHOW_BYTES || show == CLI_SHOW_RATE || show == CLI_SHOW_LIMIT ||
-         show == CLI_SHOW_MS;
+         show == CLI_SHOW_MS || show == CLI_SHOW_ERROR;
 }
 
 static void
@@ -316,6 +318,8 @@ show_of_field (const ApiField *field)
     return CLI_SHOW_RATE;
   if (g_str_has_suffix (field->name, "_ms"))
     return CLI_SHOW_MS;
+  if (g_str_has_suffix (field->name, "_error_percent"))
+    return CLI_SHOW_ERROR;
   return CLI_SHOW_TEXT;
 }
 

@@ -39,6 +39,7 @@ typedef enum
   CLI_SHOW_RATE,
   CLI_SHOW_LIMIT,
   CLI_SHOW_MS,
+  CLI_SHOW_ERROR, /* percent off, with its sign */
   CLI_SHOW_TIME,  /* RFC 3339, to the second */
 } CliShow;
 

@@ -4,6 +4,7 @@
 #include "cli-output.h"
 #include "api-suggest.h"
 #include "cmd.h"
+#include "converge-replay.h"
 #include "demo-report.h"
 #include "pki-values.h"
 
@@ -76,8 +77,12 @@ static const CliOption vm_stop_options[] = {
   { "target-arg", 0, CLI_TEXTS, "ARG", "append to the destination's command line; may be repeated" },                        \
   { "new-name", 0, CLI_TEXT, "NAME", "name of the VM on the destination" }
 
+#define NO_MEASURE \
+  { "no-measure", 0, CLI_FLAG, NULL, "do not let QEMU count for a moment what the guest writes, nor try the link: the forecast then knows earlier moves alone" }
+
 static const CliOption check_options[] = {
   MOVE_OPTIONS,
+  NO_MEASURE,
   { NULL },
 };
 
@@ -86,6 +91,7 @@ static const CliOption migrate_options[] = {
   { "expect", 0, CLI_EXPECT, "BOUND,…", "exit 8 unless kept: downtime=300ms,blackout=400ms,total=2m,rounds=10" },
   { "hold", 0, CLI_FLAG, NULL, "stop at the switch-over gate until 'qmig switch --go'" },
   { "dry-run", 'n', CLI_FLAG, NULL, "only check, and print what would be done" },
+  NO_MEASURE,
   { "wait", 0, CLI_FLAG, NULL, "follow to the end; the default" },
   { "no-wait", 0, CLI_FLAG, NULL, "print the id and leave; the agent goes on" },
   { "on-interrupt", 0, CLI_CHOICE, "cancel|detach", "what the first Ctrl-C does (default: cancel)" },
@@ -148,6 +154,13 @@ static const CliOption migration_list_options[] = {
 
 static const CliOption history_options[] = {
   PAST_OPTIONS,
+  { NULL },
+};
+
+static const CliOption replay_options[] = {
+  { "policy", 0, CLI_TEXT, "NAME", "the policy to try; see 'qmig policy list' (default: that of then)" },
+  LIMIT_OPTIONS,
+  { "allow", 0, CLI_WORDS, "postcopy,pause", "consent to post-copy and to stopping the VM for longer than --downtime" },
   { NULL },
 };
 
@@ -240,10 +253,12 @@ const CliVerb cli_verbs[] = {
     "with exit status 7 and the migration goes on.\n"
     "The exit status says where the VM is: see 'qmig help exit-codes'.",
     migrate_options, cmd_migrate, &qmig_result_type, CLI_NEEDS_NOTHING },
-  { NULL, "check", "VM [DEST]", "say whether a VM can be moved, and what would be done",
+  { NULL, "check", "VM [DEST]", "say whether a VM can be moved, what would be done, and how long it will take",
     "qmig check web01 beta\n"
-    "qmig check web01 beta -o json | jq '.checks[]|select(.status!=\"ok\")'",
-    "Touches nothing. Exit status 3 where the migration would be refused.",
+    "qmig check web01 beta -o json | jq '.checks[]|select(.status!=\"ok\")'\n"
+    "qmig check web01 beta -o json | jq -r .forecast.text",
+    "Touches nothing; for one to three seconds QEMU counts what the guest writes. The forecast is from that, from earlier moves,\n"
+    "or from what has to be assumed, and says which. Exit status 3 where the migration would be refused.",
     check_options, cmd_check, &qmig_plan_type, CLI_NEEDS_NOTHING },
   { NULL, "watch", "[MIG]", "follow a migration that runs, or show again one that has ended",
     "qmig watch\n"
@@ -275,9 +290,17 @@ const CliVerb cli_verbs[] = {
     "5 while it is not. --assume is your word that the other side does not run; were it wrong, the VM would run twice, so\n"
     "it is asked about or needs --yes.",
     recover_options, cmd_recover, &qmig_result_type, CLI_NEEDS_AGENT },
-  { NULL, "history", "", "list migrations that have ended",
+  { NULL, "history", "", "list migrations that have ended, and how far the forecast was off",
     "qmig history --since 24h --result rolled-back", NULL,
     history_options, cmd_history, &qmig_migration_info_type, CLI_NEEDS_AGENT },
+  { NULL, "replay", "TRACE|MIG", "tell what another policy would have done with a migration of the past",
+    "qmig replay last --policy gentle\n"
+    "qmig migration samples last -o jsonl > move.trace; qmig replay move.trace --downtime 100ms\n"
+    "qmig replay last --bandwidth 1GiB/s -o json | jq '[.outcome,.total_ms,.blackout_ms]'",
+    "TRACE is a file of 'qmig migration samples MIG -o jsonl', or - for stdin; it needs no agent but for --policy. The recorded\n"
+    "samples are decided again. As soon as something else is decided than was then, the record says no more: from there on a\n"
+    "simulator goes on with the guest and the link that the record shows, and that is marked.",
+    replay_options, cmd_replay, &converge_replay_type, CLI_NEEDS_NOTHING },
   { NULL, "demo", "", "boot a small guest, move it between two hosts on this machine, and prove it",
     "qmig demo\n"
     "qmig demo --ram 1G --dirty 200MiB/s --keep",
@@ -326,7 +349,10 @@ const CliVerb cli_verbs[] = {
     "qmig migration events last -o jsonl", NULL,
     events_options, cmd_migration_events, &qmig_event_type, CLI_NEEDS_AGENT },
   { "migration", "samples", "MIG", "print the measurements of a migration",
-    "qmig migration samples last -o tsv", NULL,
+    "qmig migration samples last -o tsv\n"
+    "qmig migration samples last -o jsonl > move.trace; qmig replay move.trace --policy gentle",
+    "-o jsonl is a trace that stands for itself (qmig.trace/1): a line with the policy and what was known before the start, then\n"
+    "the samples, decisions and the result, each as in 'qmig migration events'.",
     events_options, cmd_migration_samples, &qmig_sample_type, CLI_NEEDS_AGENT },
   { "migration", "wait", "MIG", "wait for a stage or the end of a migration",
     "qmig migration wait \"$id\" --timeout 5m\n"

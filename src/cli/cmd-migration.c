@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "api-quantity.h"
 #include "cli-follow.h"
+#include "cmd-events.h"
 #include "cmd-steer.h"
+#include "cmd-trace.h"
 #include "cmd.h"
 
 #include <string.h>
@@ -19,6 +21,29 @@ static const CliColumn columns[] = {
   { "downtime", "result.downtime_ms", CLI_SHOW_MS, TRUE },
   { "passes", "result.passes", CLI_SHOW_COUNT, TRUE },
   { "vm on", "result.vm_host", CLI_SHOW_TEXT, TRUE },
+  { "reason", "reason", CLI_SHOW_TEXT, TRUE },
+  { NULL },
+};
+
+static const CliColumn history_columns[] = {
+  { "id", "id", CLI_SHOW_TEXT, FALSE },
+  { "vm", "vm", CLI_SHOW_TEXT, FALSE },
+  { "from", "source", CLI_SHOW_TEXT, FALSE },
+  { "to", "destination", CLI_SHOW_TEXT, FALSE },
+  { "outcome", "result.outcome", CLI_SHOW_TEXT, FALSE },
+  { "started", "started", CLI_SHOW_TIME, FALSE },
+  { "total", "result.total_ms", CLI_SHOW_MS, FALSE },
+  { "expected", "result.forecast.eta_ms", CLI_SHOW_MS, FALSE },
+  { "off", "result.total_error_percent", CLI_SHOW_ERROR, FALSE },
+  { "blackout", "result.blackout_ms", CLI_SHOW_MS, FALSE },
+  { "expected", "result.forecast.downtime_ms", CLI_SHOW_MS, FALSE },
+  { "off", "result.blackout_error_percent", CLI_SHOW_ERROR, FALSE },
+  { "stage", "stage", CLI_SHOW_TEXT, TRUE },
+  { "downtime", "result.downtime_ms", CLI_SHOW_MS, TRUE },
+  { "passes", "result.passes", CLI_SHOW_COUNT, TRUE },
+  { "throttle %", "result.throttle_percent", CLI_SHOW_COUNT, TRUE },
+  { "vm on", "result.vm_host", CLI_SHOW_TEXT, TRUE },
+  { "forecast", "result.forecast.text", CLI_SHOW_TEXT, TRUE },
   { "reason", "reason", CLI_SHOW_TEXT, TRUE },
   { NULL },
 };
@@ -79,7 +104,7 @@ append_query (GString *path, const char *name, const char *value)
 }
 
 static int
-list (Cli *cli, const char *which, GError **error)
+list (Cli *cli, const char *which, const CliColumn *shown, GError **error)
 {
   g_autoptr(GString) path = g_string_new ("/v1/migrations");
   const char *since = cli_options_text (cli->options, "since");
@@ -95,7 +120,7 @@ list (Cli *cli, const char *which, GError **error)
   append_query (path, "since", since_text);
   append_query (path, "limit", cli_options_text (cli->options, "limit"));
   infos = cli_get_list (cli, path->str, &qmig_migration_info_type, error);
-  if (infos == NULL || !cli_output_list (&cli->out, &qmig_migration_info_type, infos, columns, error))
+  if (infos == NULL || !cli_output_list (&cli->out, &qmig_migration_info_type, infos, shown, error))
     return QMIG_EXIT_ERROR;
   return QMIG_EXIT_OK;
 }
@@ -106,13 +131,13 @@ cmd_migration_list (Cli *cli, GError **error)
   gboolean active = cli_options_flag (cli->options, "active") > 0;
   gboolean ended = cli_options_flag (cli->options, "ended") > 0;
 
-  return list (cli, active == ended ? NULL : active ? "active" : "ended", error);
+  return list (cli, active == ended ? NULL : active ? "active" : "ended", columns, error);
 }
 
 int
 cmd_history (Cli *cli, GError **error)
 {
-  return list (cli, "ended", error);
+  return list (cli, "ended", history_columns, error);
 }
 
 int
@@ -125,47 +150,18 @@ cmd_migration_show (Cli *cli, GError **error)
   return QMIG_EXIT_OK;
 }
 
-typedef struct
-{
-  GPtrArray *events;
-  const char *type;  /* only these (nullable) */
-  gint64 seen;
-  gint64 last;       /* what has happened by now ends here */
-} EventList;
-
 static gboolean
-collect_event (const QmigEvent *event, gpointer user_data)
+is_sample (const QmigEvent *event)
 {
-  EventList *list = user_data;
-
-  if (list->type == NULL || g_strcmp0 (event->type, list->type) == 0)
-    g_ptr_array_add (list->events, qmig_event_copy (event));
-  list->seen = event->seq;
-  return event->seq < list->last;
+  return g_strcmp0 (event->type, "sample") == 0;
 }
 
-/* The stream ends with each result; a migration that was settled later has more than one. */
 static GPtrArray *
-get_events (Cli *cli, const char *type, GError **error)
+get_events (Cli *cli, CmdEventWanted wanted, GError **error)
 {
   g_autoptr(QmigMigrationInfo) info = cmd_steer_find (cli, error);
-  g_autoptr(GPtrArray) events = g_ptr_array_new_with_free_func (qmig_event_type.destroy);
-  EventList list = { .events = events, .type = type };
 
-  if (info == NULL)
-    return NULL;
-  list.last = info->last_seq;
-  list.seen = cli_options_number (cli->options, "after", 0);
-  while (list.seen < list.last)
-    {
-      gint64 before = list.seen;
-
-      if (!qmig_client_follow (cli->client, info->id, list.seen, collect_event, &list, NULL, error))
-        return NULL;
-      if (list.seen == before)
-        break; /* samples long gone from the journal were the last */
-    }
-  return g_steal_pointer (&events);
+  return info != NULL ? cmd_events_get (cli, info, cli_options_number (cli->options, "after", 0), wanted, error) : NULL;
 }
 
 int
@@ -191,12 +187,26 @@ append_sample (GPtrArray *samples, const QmigEvent *event, GError **error)
   return sample != NULL;
 }
 
+static int
+print_trace (Cli *cli, GError **error)
+{
+  g_autofree char *text = cmd_trace_fetch (cli, cli_arg (cli, 0), error);
+
+  if (text == NULL)
+    return QMIG_EXIT_ERROR;
+  cli_write (text);
+  return QMIG_EXIT_OK;
+}
+
 int
 cmd_migration_samples (Cli *cli, GError **error)
 {
   g_autoptr(GPtrArray) samples = g_ptr_array_new_with_free_func ((GDestroyNotify) qmig_sample_free);
-  g_autoptr(GPtrArray) events = get_events (cli, "sample", error);
+  g_autoptr(GPtrArray) events = NULL;
 
+  if (cli->out.format == CLI_FORMAT_JSONL && cli->out.fields == NULL)
+    return print_trace (cli, error);
+  events = get_events (cli, is_sample, error);
   if (events == NULL)
     return QMIG_EXIT_ERROR;
   for (guint i = 0; i < events->len; i++)

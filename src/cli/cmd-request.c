@@ -3,6 +3,7 @@
 
 #include "cli-format.h"
 #include "cli-parse.h"
+#include "cli-progress.h"
 
 QmigKnobs *
 cmd_request_knobs (Cli *cli)
@@ -113,6 +114,21 @@ append_policy (GString *text, const QmigPolicy *policy)
                           policy->allow_pause ? "allowed" : "not allowed");
 }
 
+static void
+append_forecast (GString *text, const QmigForecast *forecast)
+{
+  g_autofree char *clean = cli_sanitize (forecast->text != NULL ? forecast->text : "");
+  g_autofree char *basis = forecast->basis != NULL ? cli_sanitize (forecast->basis) : NULL;
+
+  g_string_append_printf (text, "forecast%s%s%s: %s\n", basis != NULL ? " (" : "", basis != NULL ? basis : "", basis != NULL ? ")" : "", clean);
+  for (char **way = forecast->ways_out; way != NULL && *way != NULL; way++)
+    {
+      g_autofree char *line = cli_sanitize (*way);
+
+      g_string_append_printf (text, "  way out: %s\n", line);
+    }
+}
+
 static char *
 plan_text (Cli *cli, const QmigPlan *plan)
 {
@@ -128,6 +144,8 @@ plan_text (Cli *cli, const QmigPlan *plan)
   if (plan->policy != NULL)
     append_policy (text, plan->policy);
   cmd_request_append_checks (text, &cli->out, plan->checks);
+  if (plan->forecast != NULL)
+    append_forecast (text, plan->forecast);
   if (cli_options_flag (cli->options, "dry-run") > 0 || cli_verbosity (cli) > 0)
     {
       g_autofree char *clean_command = cli_sanitize (command);
@@ -139,12 +157,27 @@ plan_text (Cli *cli, const QmigPlan *plan)
   return g_string_free (text, FALSE);
 }
 
+static void
+say_measuring (Cli *cli, const char *vm)
+{
+  const char *choice = cli_options_text (cli->options, "progress");
+
+  if (cli_progress_choose (choice, cli_is_quiet (cli)) != CLI_PROGRESS_NONE)
+    cli_say (cli, "measuring what '%s' writes to its memory, for one to three seconds", vm);
+}
+
 int
 cmd_request_check (Cli *cli, QmigMigrateRequest *request, GError **error)
 {
-  g_autoptr(JsonObject) answer = cli_call (cli, "POST", "/v1/checks", qmig_migrate_request_to_object (request), error);
-  g_autoptr(QmigPlan) plan = answer != NULL ? qmig_plan_from_object (answer, error) : NULL;
+  gboolean measure = cli_options_flag (cli->options, "no-measure") == 0;
+  const char *path = measure ? "/v1/checks?measure=1" : "/v1/checks";
+  g_autoptr(JsonObject) answer = NULL;
+  g_autoptr(QmigPlan) plan = NULL;
 
+  if (measure)
+    say_measuring (cli, request->vm);
+  answer = cli_call (cli, "POST", path, qmig_migrate_request_to_object (request), error);
+  plan = answer != NULL ? qmig_plan_from_object (answer, error) : NULL;
   if (plan == NULL)
     return QMIG_EXIT_ERROR;
   if (cli->out.fields == NULL && (cli->out.format == CLI_FORMAT_TABLE || cli->out.format == CLI_FORMAT_WIDE))

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "api-suggest.h"
 #include "cmd.h"
+#include "converge-replay.h"
 #include "demo-report.h"
 #include "pki-values.h"
 
@@ -17,6 +18,8 @@ all_types (void)
   g_ptr_array_add (types, (gpointer) &demo_report_type);
   g_ptr_array_add (types, (gpointer) &certificate_line_type);
   g_ptr_array_add (types, (gpointer) &peer_line_type);
+  g_ptr_array_add (types, (gpointer) &converge_trace_head_type);
+  g_ptr_array_add (types, (gpointer) &converge_replay_type);
   return types;
 }
 

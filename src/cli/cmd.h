@@ -36,6 +36,7 @@ int cmd_migration_events (Cli *cli, GError **error);
 int cmd_migration_samples (Cli *cli, GError **error);
 int cmd_migration_wait (Cli *cli, GError **error);
 int cmd_history (Cli *cli, GError **error);
+int cmd_replay (Cli *cli, GError **error);
 
 int cmd_policy_list (Cli *cli, GError **error);
 int cmd_policy_show (Cli *cli, GError **error);

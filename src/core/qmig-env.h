@@ -12,6 +12,8 @@ typedef struct _QmigEnv QmigEnv;
 
 /* Opens the destination named @uri (or known by that name) for the calling thread.  (transfer full) */
 typedef QmigHost *(*QmigOpenHost) (const QmigEnv *env, const char *uri, GError **error);
+/* Bytes per second that the way to @uri surely does; QMIG_UNSET where that cannot be told.  Takes about half a second. */
+typedef gint64 (*QmigProbeLink) (const QmigEnv *env, const char *uri);
 
 /* The policy of that name.  Any thread.  @error: QMIG_EXIT_NOT_FOUND with the near miss.  (transfer full) */
 typedef QmigPolicy *(*QmigFindPolicy) (const QmigEnv *env, const char *name, GError **error);
@@ -28,6 +30,7 @@ struct _QmigEnv
   QmigOpenHost open_host;
   gpointer open_host_data;
   QmigFindPolicy find_policy; /* NULL: there is the one that is built in */
+  QmigProbeLink probe_link; /* (nullable) */
 };
 
 /* What @request asks for by name, with its bounds put over it.  @error: also QMIG_EXIT_USAGE for bounds that cannot be.  (transfer full) */

@@ -20,7 +20,7 @@
 
 G_BEGIN_DECLS
 
-#define QMIG_JOURNAL_SCHEMA 3
+#define QMIG_JOURNAL_SCHEMA 4
 
 /* Of older changes nothing is kept. */
 #define QMIG_JOURNAL_CHANGES_MAX 10000
@@ -115,6 +115,22 @@ gboolean qmig_journal_add_event (QmigJournal *self, const QmigEvent *event, GErr
 /* QmigEvent with seq > after, at most @limit (0: all). @type: (nullable) only these. */
 GPtrArray *qmig_journal_list_events (QmigJournal *self, const char *id, gint64 after, const char *type, gint64 limit,
                                      GError **error);
+
+/* What an earlier move can teach. */
+typedef struct
+{
+  char *transport;    /* (nullable) it had no plan yet */
+  gboolean held;      /* its pace was not that of link and guest */
+  QmigResult *result;
+  QmigSample *sample; /* the last one with a forecast, or the last one (nullable) */
+} QmigPastMove;
+
+void qmig_past_move_free (QmigPastMove *self);
+
+/* QmigPastMove that have ended, newest first, at most @limit: of the VM of that name and uuid, or to that host.  By an index: the
+ * length of the history does not matter. */
+GPtrArray *qmig_journal_past_of_vm (QmigJournal *self, const char *vm, const char *uuid, gint64 limit, GError **error);
+GPtrArray *qmig_journal_past_to_host (QmigJournal *self, const char *host, gint64 limit, GError **error);
 
 /* -- reservations (the destination's side) ------------------------------- */
 

@@ -149,6 +149,28 @@ qmig_migration_end_failed (QmigMigration *self, gsize failed, const GError *caus
     end_rolled_back (self, failed, cause);
 }
 
+static double
+error_percent (double happened, gint64 expected)
+{
+  return expected > 0 && !isnan (happened) ? 100 * (happened - expected) / expected : NAN;
+}
+
+/* What was expected stands beside what happened; held against it is only what was not meant to wait for a person. */
+static void
+judge_forecast (QmigMigration *self)
+{
+  QmigResult *result = self->result;
+  const QmigForecast *forecast = self->entry->plan != NULL ? self->entry->plan->forecast : NULL;
+
+  if (forecast == NULL)
+    return;
+  result->forecast = qmig_forecast_copy (forecast);
+  if (result->outcome != QMIG_OUTCOME_COMPLETED || self->entry->request->hold)
+    return;
+  result->total_error_percent = error_percent (result->total_ms, forecast->eta_ms);
+  result->blackout_error_percent = error_percent (result->blackout_ms, forecast->downtime_ms);
+}
+
 static void
 fill_result (QmigMigration *self)
 {
@@ -167,6 +189,7 @@ fill_result (QmigMigration *self)
   result->source_name = g_strdup (self->entry->source_host);
   result->destination_name = g_strdup (plan != NULL ? plan->destination : self->entry->destination_uri);
   result->destination_pid = self->info->destination_pid;
+  judge_forecast (self);
 
   if (result->vm_location == QMIG_LOCATION_DESTINATION)
     result->vm_host = g_strdup (result->destination_name);

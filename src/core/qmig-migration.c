@@ -3,6 +3,7 @@
 
 #include "converge-policy.h"
 #include "json-strict.h"
+#include "qmig-forecast.h"
 #include "qmig-inventory.h"
 #include "qmig-knobs.h"
 #include "qmig-plan-means.h"
@@ -823,12 +824,25 @@ qmig_migration_recover (const QmigEnv          *env,
   return self;
 }
 
+/* A plan without a forecast is a plan all the same. */
+static void
+add_forecast (const QmigEnv *env, const QmigJournalEntry *entry, QmigInstance *source, gboolean measure, QmigPlan *plan, QmpWait *wait)
+{
+  g_autoptr(QmigJournal) journal = plan->refused ? NULL : qmig_journal_open (env->state_dir, NULL);
+
+  if (journal == NULL)
+    return;
+  plan->forecast = measure ? qmig_forecast_measured (env, journal, source, plan, entry->destination_uri, wait)
+                           : qmig_forecast_from_history (journal, entry->vm, plan);
+}
+
 QmigPlan *
-qmig_migration_check (const QmigEnv *env, const QmigMigrateRequest *request, QmpWait *wait, GError **error)
+qmig_migration_check (const QmigEnv *env, const QmigMigrateRequest *request, gboolean measure, QmpWait *wait, GError **error)
 {
   g_autoptr(QmigJournalEntry) entry = new_entry (env, request, error);
   g_autoptr(QmigInstance) source = NULL;
   g_autoptr(QmigHost) host = NULL;
+  QmigPlan *plan = NULL;
   QmigClockOffset clock;
 
   if (entry == NULL)
@@ -837,7 +851,11 @@ qmig_migration_check (const QmigEnv *env, const QmigMigrateRequest *request, Qmp
   if (host == NULL)
     return NULL;
   source = qmig_instance_attach (entry->vm, entry->source_qmp, entry->source_pid, entry->source_start_time, wait, error);
-  return source != NULL ? qmig_steps_plan (env, entry, source, host, &clock, wait, error) : NULL;
+  if (source != NULL)
+    plan = qmig_steps_plan (env, entry, source, host, &clock, wait, error);
+  if (plan != NULL)
+    add_forecast (env, entry, source, measure, plan, wait);
+  return plan;
 }
 
 /* -- from any thread ------------------------------------------------------------------------ */

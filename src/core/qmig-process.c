@@ -255,6 +255,25 @@ reap_adopted (void)
   g_mutex_unlock (&adopted_lock);
 }
 
+gint64
+qmig_process_touched_bytes (gint64 pid)
+{
+  static const char *const names[] = { "\nVmRSS:", "\nVmSwap:", "\nHugetlbPages:" };
+  g_autofree char *text = NULL;
+  gint64 kib = 0;
+
+  if (!read_proc_file (pid, "status", &text, NULL))
+    return 0;
+  for (gsize i = 0; i < G_N_ELEMENTS (names); i++)
+    {
+      const char *line = strstr (text, names[i]);
+
+      if (line != NULL)
+        kib += MAX (g_ascii_strtoll (line + strlen (names[i]), NULL, 10), 0);
+    }
+  return kib * 1024;
+}
+
 void
 qmig_process_adopt (gint64 pid)
 {

@@ -32,6 +32,8 @@ gint64 qmig_process_get_start_time (gint64 pid); /* of a zombie too; 0 when gone
 /* Neither gone, nor a zombie, nor another process with the same pid. */
 gboolean qmig_process_is_alive (gint64 pid, gint64 start_time);
 gint64 qmig_process_rss_bytes (gint64 pid); /* 0 when gone */
+/* All memory it ever wrote to and still has: resident, swapped out, and huge pages.  0 when gone. */
+gint64 qmig_process_touched_bytes (gint64 pid);
 /* @pid is a child of ours that nobody watches: it is reaped in passing some time after its end. */
 void qmig_process_adopt (gint64 pid);
 

@@ -112,6 +112,7 @@ read_final_numbers (QmigMigration *self, QmpWait *wait)
   result->downtime_ms = info->downtime_ms >= 0 ? info->downtime_ms : QMIG_UNSET;
   result->passes = info->ram_dirty_sync_count >= 0 ? info->ram_dirty_sync_count : QMIG_UNSET;
   result->transferred_bytes = info->ram_transferred_bytes >= 0 ? info->ram_transferred_bytes : QMIG_UNSET;
+  result->downtime_bytes = info->ram_downtime_bytes >= 0 && info->ram_multifd_bytes <= 0 ? info->ram_downtime_bytes : QMIG_UNSET;
 }
 
 static gboolean

@@ -2,6 +2,7 @@
 #include "qmig-steps-private.h"
 
 #include "json-strict.h"
+#include "qmig-forecast.h"
 #include "qmig-plan.h"
 #include "qmig-stream.h"
 #include "qmp-commands.h"
@@ -109,6 +110,7 @@ qmig_step_check (QmigMigration *self, QmpWait *wait, GError **error)
   self->entry->plan = qmig_steps_plan (self->env, self->entry, self->source, self->host, &self->clock, wait, error);
   if (self->entry->plan == NULL)
     return as_unreachable (error);
+  self->entry->plan->forecast = qmig_forecast_from_history (self->journal, self->entry->vm, self->entry->plan);
   tell_checks (self, self->entry->plan);
 
   refusal = qmig_plan_refusal (self->entry->plan);

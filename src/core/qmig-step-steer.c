@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "qmig-steps-private.h"
 
+#include "converge-trace.h"
 #include "json-strict.h"
+#include "qmig-history.h"
 #include "qmp-commands.h"
 #include "qmp-error.h"
 
@@ -92,6 +94,15 @@ tell_decision (QmigMigration *self, const QmigDecision *decision)
   qmig_migration_emit (self, "decision", qmig_decision_to_object (decision));
 }
 
+/* So that the move can be decided again from its events alone. */
+static void
+tell_means (QmigMigration *self, const ConvergeMeans *means)
+{
+  g_autoptr(ConvergeTraceMeans) value = converge_trace_means_new_from (means);
+
+  qmig_migration_emit (self, "means", converge_trace_means_to_object (value));
+}
+
 static gboolean
 is_on (const QmigPlan *plan, const char *capability)
 {
@@ -120,6 +131,8 @@ qmig_step_begin_steering (QmigMigration *self, QmpWait *wait, GError **error)
   ConvergeMeans means = means_of (self->entry->plan);
   g_autoptr(QmigDecision) decision = NULL;
 
+  qmig_history_means (self->journal, self->entry->vm, self->entry->plan, &means);
+  tell_means (self, &means);
   self->engine = converge_engine_new (self->entry->policy, &means);
   decision = converge_engine_start (self->engine);
   merge_limits (self->limits, decision);

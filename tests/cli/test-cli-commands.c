@@ -19,7 +19,9 @@
 #define ENDED                                                                                                      \
   "{\"id\":\"m-7f3k2bbb\",\"vm\":\"web01\",\"source\":\"alpha\",\"destination\":\"beta\",\"active\":false,"         \
   "\"stage\":\"activation\",\"started\":\"2024-05-01T10:00:00.123456Z\",\"last_seq\":9,\"result\":{\"outcome\":"   \
-  "\"completed\",\"exit_code\":0,\"vm_location\":\"destination\",\"total_ms\":1034,\"blackout_ms\":24.3}}"
+  "\"completed\",\"exit_code\":0,\"vm_location\":\"destination\",\"total_ms\":1034,\"blackout_ms\":24.3,"   \
+  "\"total_error_percent\":12.6,\"blackout_error_percent\":-19.0,\"forecast\":{\"verdict\":\"converging\",\"text\":\"fits\"," \
+  "\"eta_ms\":918,\"downtime_ms\":30}}}"
 #define LIST(type, items) "{\"schema\":\"qmig." type "-list/1\",\"items\":[" items "]}"
 
 typedef struct
@@ -198,6 +200,7 @@ test_migrations (Fixture *fixture, gconstpointer data)
   assert_run (fixture, "history", "history");
   assert_run (fixture, "migration-show", "migration show last");
   assert_run (fixture, "migration-samples", "migration samples last");
+  assert_run (fixture, "migration-samples-trace", "migration samples last -o jsonl");
   assert_run (fixture, "migration-events", "migration events last --after 3");
   assert_status (fixture,
                  "history --vm web01 --of-host beta --result rolled-back --since 2024-05-01T10:00:00Z --limit 3 --no-headers",
@@ -230,8 +233,8 @@ test_steering (Fixture *fixture, gconstpointer data)
   assert_status (fixture, "tune last", 2, "--bandwidth");
   assert_status (fixture, "switch last --hold", 0, NULL);
   assert_status (fixture, "switch last --go", 12, "it is not held");
-  assert_status (fixture, "switch last", 2, "either --hold or --go");
-  assert_status (fixture, "switch last --hold --go", 2, "either --hold or --go");
+  assert_status (fixture, "switch last", 2, "one of --hold, --go and --postcopy");
+  assert_status (fixture, "switch last --hold --go", 2, "one of --hold, --go and --postcopy");
   assert_status (fixture, "cancel last --reason 'wrong host'", 0, NULL);
   g_assert_cmpstr (fake_agent_get_body (agent, "POST", cancel), ==, "{\"reason\":\"wrong host\",\"assume\":null}");
 }
@@ -324,6 +327,20 @@ test_without_agent (Fixture *fixture, gconstpointer data)
   g_assert_cmpuint (fake_agent_count (fixture->agent, "GET", "/v1/host"), ==, 0);
 }
 
+/* A file needs no agent; what is wrong with it is said with its line. */
+static void
+test_replay (Fixture *fixture, gconstpointer data)
+{
+  g_autofree char *bad = g_build_filename (fake_agent_get_dir (fixture->agent), "bad.trace", NULL);
+  g_autofree char *of_bad = g_strconcat ("replay ", bad, NULL);
+  g_autofree char *of_directory = g_strconcat ("replay ", fake_agent_get_dir (fixture->agent), NULL);
+
+  g_assert_true (g_file_set_contents (bad, "{\"schema\":\"qmig.trace/1\"}\n{\"type\":\"sample\"}\n", -1, NULL));
+  assert_status (fixture, of_bad, 2, "line 2: an event has no data");
+  assert_status (fixture, of_directory, 1, "directory");
+  assert_status (fixture, "replay nowhere", 1, "");
+}
+
 int
 main (int argc, char **argv)
 {
@@ -335,6 +352,7 @@ main (int argc, char **argv)
   ADD ("/cli/commands/vm-qmp", test_vm_qmp);
   ADD ("/cli/commands/hosts", test_hosts);
   ADD ("/cli/commands/migrations", test_migrations);
+  ADD ("/cli/commands/replay", test_replay);
   ADD ("/cli/commands/steering", test_steering);
   ADD ("/cli/commands/changes", test_changes);
   ADD ("/cli/commands/doctor", test_doctor);

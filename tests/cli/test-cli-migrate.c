@@ -183,15 +183,19 @@ test_outcomes (Fixture *fixture, gconstpointer data)
   "{\"vm\":\"web01\",\"source\":\"alpha\",\"destination\":\"beta\",\"refused\":true,\"transport\":\"unix\","         \
   "\"memory_bytes\":1073741824,\"argv\":[\"qemu\",\"-S\"],\"notes\":[\"-S added\"],\"commands\":[\"source: migrate\"]," \
   "\"checks\":[{\"id\":\"blockers\",\"status\":\"ok\",\"text\":\"none\"},{\"id\":\"memory\",\"status\":\"warn\","    \
-  "\"text\":\"tight\"},{\"id\":\"machine\",\"status\":\"fail\",\"text\":\"unknown there\",\"way_out\":\"use --qemu\"}]}"
+  "\"text\":\"tight\"},{\"id\":\"machine\",\"status\":\"fail\",\"text\":\"unknown there\",\"way_out\":\"use --qemu\"}],"   \
+  "\"forecast\":{\"verdict\":\"stuck\",\"text\":\"will not converge: dirties 1.4x the link\",\"basis\":\"measured\","             \
+  "\"ways_out\":[\"downtime: --downtime 900ms\",\"post-copy: --allow postcopy\"]}}"
 
 static void
 test_refusals (Fixture *fixture, gconstpointer data)
 {
   FakeAgent *agent = fixture->agent;
 
+  fake_agent_answer (agent, "POST", "/v1/checks?measure=1", 200, PLAN);
   fake_agent_answer (agent, "POST", "/v1/checks", 200, PLAN);
   assert_run (fixture, "check", "check web01 beta");
+  assert_run (fixture, "check-no-measure", "check web01 beta --no-measure");
   assert_run (fixture, "check-color", "check web01 beta --color always");
   assert_run (fixture, "check-json", "check web01 beta -o json --fields refused,checks");
   assert_run (fixture, "migrate-dry-run", "migrate web01 beta -n");

@@ -261,6 +261,12 @@ test_specimen_3 (Fixture *f, gconstpointer data)
   assert_specimen (f, "journal-3.db", 1, TRUE);
 }
 
+static void
+test_specimen_4 (Fixture *f, gconstpointer data)
+{
+  assert_specimen (f, "journal-4.db", 1, TRUE);
+}
+
 /* What this qmig writes today is what the specimen says. */
 static void
 test_specimen_of_today (Fixture *f, gconstpointer data)
@@ -427,6 +433,7 @@ main (int argc, char **argv)
   add ("/journal-file/specimen-1", test_specimen_1);
   add ("/journal-file/specimen-2", test_specimen_2);
   add ("/journal-file/specimen-3", test_specimen_3);
+  add ("/journal-file/specimen-4", test_specimen_4);
   add ("/journal-file/specimen-of-today", test_specimen_of_today);
   add ("/journal-file/no-database", test_no_database);
   add ("/journal-file/broken-pages", test_broken_pages);

@@ -260,6 +260,24 @@ assert_wrong_reply (Fixture *f, gboolean succeeded)
 }
 
 static void
+test_dirty_rate (Fixture *f, gconstpointer data)
+{
+  QmpDirtyRateWish wish = { .mode = QMP_DIRTY_RATE_BITMAP, .ms = 2000 };
+  gint64 rate = 0;
+
+  fake_qemu_reply (f->fake, "calc-dirty-rate", "{}");
+  g_assert_true (qmp_calc_dirty_rate (f->client, &wish, f->wait, &f->error));
+  fake_qemu_reply (f->fake, "query-dirty-rate", "{'status': 'measuring'}");
+  g_assert_true (qmp_query_dirty_rate (f->client, &rate, f->wait, &f->error));
+  g_assert_cmpint (rate, ==, -1);
+  fake_qemu_reply (f->fake, "query-dirty-rate", "{'status': 'measured', 'dirty-rate': 97}");
+  g_assert_true (qmp_query_dirty_rate (f->client, &rate, f->wait, &f->error));
+  g_assert_cmpint (rate, ==, 97);
+  fake_qemu_reply (f->fake, "query-dirty-rate", "{'status': 'measured', 'dirty-rate': -4}");
+  assert_wrong_reply (f, qmp_query_dirty_rate (f->client, &rate, f->wait, &f->error));
+}
+
+static void
 test_wrong_replies (Fixture *f, gconstpointer data)
 {
   static const char *const commands[] = { "query-status", "query-migrate",   "query-uuid", "query-kvm",
@@ -317,6 +335,7 @@ main (int argc, char **argv)
   TEST ("quit", test_quit);
   TEST ("quit-without-answer", test_quit_without_answer);
   TEST ("quit-refused", test_quit_refused);
+  TEST ("dirty-rate", test_dirty_rate);
   TEST ("wrong-replies", test_wrong_replies);
   TEST ("refused", test_refused);
   return g_test_run ();

@@ -97,7 +97,7 @@ test_empty (void)
   g_assert_nonnull (info->blocked_reasons);
   g_assert_null (info->blocked_reasons[0]);
   g_assert_null (info->socket_uri);
-  for (const gint64 *number = &info->total_time_ms; number <= &info->ram_postcopy_requests; number++)
+  for (const gint64 *number = &info->total_time_ms; number <= &info->ram_multifd_bytes; number++)
     g_assert_cmpint (*number, ==, -1);
   g_assert_true (isnan (info->ram_mbps));
 }
@@ -110,7 +110,7 @@ test_full (void)
       "{'status': 'active', 'setup-time': 2, 'total-time': 1501, 'expected-downtime': 300, 'downtime': 17,"
       " 'cpu-throttle-percentage': 20, 'ram': {'total': 1091379200, 'remaining': 268435456, 'transferred': 823132160,"
       " 'page-size': 4096, 'normal': 200000, 'duplicate': 60000, 'dirty-pages-rate': 25600, 'dirty-sync-count': 3,"
-      " 'postcopy-requests': 0, 'mbps': 956.5, 'skipped': 0, 'normal-bytes': 819200000}}");
+      " 'postcopy-requests': 0, 'downtime-bytes': 4242, 'multifd-bytes': 0, 'mbps': 956.5, 'skipped': 0, 'normal-bytes': 819200000}}");
 
   g_assert_cmpstr (info->status_text, ==, "active");
   g_assert_cmpint (info->status, ==, QMP_MIGRATION_STATUS_ACTIVE);
@@ -128,6 +128,8 @@ test_full (void)
   g_assert_cmpint (info->ram_dirty_pages_rate, ==, 25600);
   g_assert_cmpint (info->ram_dirty_sync_count, ==, 3);
   g_assert_cmpint (info->ram_postcopy_requests, ==, 0);
+  g_assert_cmpint (info->ram_downtime_bytes, ==, 4242);
+  g_assert_cmpint (info->ram_multifd_bytes, ==, 0);
   g_assert_cmpfloat (info->ram_mbps, ==, 956.5);
 }
 
