@@ -69,7 +69,7 @@ points_of (const UiPanels *panels, ValueFunc value)
 static double
 top_of (const UiPanels *panels, ValueFunc value, double least, gint64 *grown_us)
 {
-  double top = ui_chart_round_up (least);
+  double top = least > 0 ? least : 1;
 
   *grown_us = 0;
   for (guint i = 0; i < panels->run->samples->len; i++)

@@ -72,12 +72,16 @@ against_forecast (const QmigResult *result)
   const QmigForecast *forecast = result->forecast;
   g_autofree char *eta = NULL;
   g_autofree char *downtime = NULL;
+  g_autofree char *error = NULL;
 
   if (forecast == NULL || forecast->eta_ms == QMIG_UNSET)
     return NULL;
   eta = range_text (forecast->eta_low_ms, forecast->eta_high_ms, forecast->eta_ms);
   downtime = range_text (forecast->downtime_low_ms, forecast->downtime_high_ms, forecast->downtime_ms);
-  return g_strdup_printf ("foretold before the start: %s, downtime %s (%s)", eta, downtime, forecast->basis != NULL ? forecast->basis : "assumed");
+  if (!isnan (result->total_error_percent))
+    error = g_strdup_printf ("; off by %+.0f %%", result->total_error_percent);
+  return g_strdup_printf ("foretold before the start: %s, downtime %s (%s)%s", eta, downtime, forecast->basis != NULL ? forecast->basis : "assumed",
+                          error != NULL ? error : "");
 }
 
 static void

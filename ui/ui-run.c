@@ -126,7 +126,7 @@ knob_told (UiRun *self, const UiEvent *event)
   view = &self->knobs[knob];
   if (view->value != event->number)
     view->before = ui_run_knob_value (self, knob);
-  if (view->value != event->number || view->state < UI_KNOB_SENT)
+  if (knob_state (event->state) == UI_KNOB_ACCEPTED)
     add_mark (self, event->time_us, knob_names[knob].letter);
   view->value = event->number;
   view->state = knob_state (event->state);

@@ -252,7 +252,7 @@ static const char *
 state_sign (const QmigVm *vm)
 {
   if (vm->run_state == NULL)
-    return "? ";
+    return vm->migration != NULL ? "▶ " : "? ";
   return strcmp (vm->run_state, "running") == 0 ? "▶ " : "○ ";
 }
 
@@ -263,7 +263,9 @@ draw_row (Vms *self, UiPaint *paint, int y, int index, const int *widths)
   const QmigVm *vm = row->vm;
   gboolean stale = ui_host_is_stale (paint->model, row->host);
   guint style = stale ? UI_ROLE_DIM : UI_ROLE_TEXT;
-  g_autofree char *state = g_strconcat (stale ? "? " : state_sign (vm), vm->run_state != NULL ? vm->run_state : "unknown", NULL);
+  /* Its monitor belongs to the migration. */
+  const char *unasked = vm->migration != NULL ? "moving" : "unknown";
+  g_autofree char *state = g_strconcat (stale ? "? " : state_sign (vm), vm->run_state != NULL ? vm->run_state : unasked, NULL);
   g_autofree char *vcpus = ui_text_count (vm->vcpus);
   g_autofree char *ram = ui_text_bytes (vm->memory_bytes);
   g_autofree char *move = move_text (paint->model, vm);

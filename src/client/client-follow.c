@@ -405,6 +405,15 @@ follow_timer_fired (gpointer user_data)
   return G_SOURCE_CONTINUE;
 }
 
+/* Unlike GLib's timeouts it leaves the time alone that its callback sets. */
+static gboolean
+timer_dispatch (GSource *source, GSourceFunc callback, gpointer user_data)
+{
+  return callback (user_data);
+}
+
+static GSourceFuncs timer_funcs = { .dispatch = timer_dispatch };
+
 static QmigFollow *
 follow_new (QmigClient *client,
             const char *migration,
@@ -427,7 +436,7 @@ follow_new (QmigClient *client,
   follow->heard_us = g_get_monotonic_time ();
   follow->pause_ms = limits->retry_ms;
   follow->pausing = TRUE;
-  follow->timer = g_timeout_source_new (G_MAXUINT);
+  follow->timer = g_source_new (&timer_funcs, sizeof (GSource));
   g_source_set_callback (follow->timer, follow_timer_fired, follow, NULL);
   g_source_set_ready_time (follow->timer, 0);
   g_source_attach (follow->timer, client->context);

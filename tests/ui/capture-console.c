@@ -59,7 +59,7 @@ capture (Rig *rig)
   tmux_wait (tmux, "Bandwidth bound");
   tmux_type (tmux, "16MiB/s");
   tmux_keys (tmux, "Enter", NULL);
-  tmux_wait (tmux, "bandwidth 16 MiB/s, in-force");
+  tmux_wait (tmux, "bandwidth 16 MiB/s in force");
   tmux_wait_gone (tmux, "U takes it back");
   print_screen (tmux, "The migration while it runs");
   tmux_keys (tmux, "1", NULL);

@@ -98,7 +98,7 @@ test_move_and_replay (void)
   tmux_wait (tmux, "Bandwidth bound");
   tmux_type (tmux, "max");
   tmux_keys (tmux, "Enter", NULL);
-  tmux_wait (tmux, "bandwidth max, in-force");
+  tmux_wait (tmux, "bandwidth max in force");
   tmux_wait (tmux, "COMPLETED");
   tmux_wait (tmux, "✓ 5 activate");
 

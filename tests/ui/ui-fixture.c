@@ -284,6 +284,7 @@ fixture_add_run (Fixture *self, gboolean diverging)
 
   tell_begin (&teller, start_us);
   tell_samples (&teller, start_us + 2500000, 96, diverging ? 1.02 : 0.45, diverging ? stuck : converging);
+  tell (&teller, start_us + 97900000, "knob", "{\"knob\":\"downtime\",\"value\":300,\"state\":\"accepted\"}");
   tell (&teller, start_us + 98000000, "knob", "{\"knob\":\"downtime\",\"value\":300,\"state\":\"in-force\"}");
   tell (&teller, start_us + 98500000, "decision",
         "{\"action\":\"set\",\"rule\":\"bandwidth\",\"text\":\"bandwidth 64 to 72 MiB/s: the bound leaves room\",\"verdict\":\"converging\"}");
