@@ -348,6 +348,17 @@ note_postcopy (QmigDestination *self, const char *status)
     bump (self);
 }
 
+/* Likewise: it runs, and the first page it lacks may keep it from saying so again. */
+static void
+note_running (QmigDestination *self)
+{
+  if (!qmp_migration_status_is_postcopy (qmp_migration_status_from_string (self->state->status)))
+    return;
+  set_text (&self->state->run_state, qmp_run_state_to_string (QMP_RUN_STATE_RUNNING));
+  self->state->phase = QMIG_INCOMING_COMMITTED;
+  bump (self);
+}
+
 static void
 on_event (QmpClient *client, const char *name, JsonObject *data, gint64 timestamp_us, gpointer user_data)
 {
@@ -364,6 +375,7 @@ on_event (QmpClient *client, const char *name, JsonObject *data, gint64 timestam
       self->has_run = TRUE;
       if (self->state->resumed_us == QMIG_UNSET)
         self->state->resumed_us = timestamp_us;
+      note_running (self);
     }
   begin_look (self, g_strcmp0 (status, "completed") == 0);
 }

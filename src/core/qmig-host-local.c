@@ -431,6 +431,8 @@ cont_and_see (QmigHostLocal *self, QmpWait *wait, GError **error)
 
   if (!qmp_cont (client, wait, error))
     return FALSE;
+  if (phase_of (self) == QMIG_INCOMING_COMMITTED)
+    return TRUE;
   if (qmig_destination_look (self->destination, wait, &cause) && qmp_wait_until (wait, check_running, self, &cause))
     return TRUE;
   /* `cont` was accepted: whatever is refused after it does not mean that it does not run. */
