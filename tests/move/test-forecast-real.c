@@ -6,8 +6,8 @@
 
 #include <math.h>
 
-#define IDLE "ws=16;rate=0;fill=16;check=0"
-#define BUSY "ws=48;rate=40;fill=16;check=0"
+#define IDLE "ws=16;rate=0;fill=16;check=1"
+#define BUSY "ws=48;rate=40;fill=16;check=1"
 
 static Rig *
 rig_with (const char *config)
