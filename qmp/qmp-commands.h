@@ -65,6 +65,14 @@ JsonObject *qmp_query_migrate_parameters (QmpClient *c, QmpWait *w, GError **err
 gboolean qmp_migrate_incoming (QmpClient *c, const char *uri, gboolean keep_on_error /* exit-on-error:false */, QmpWait *w, GError **error);
 gboolean qmp_migrate (QmpClient *c, const char *uri, QmpWait *w, GError **error);
 gboolean qmp_migrate_continue (QmpClient *c, QmpWait *w, GError **error); /* from pre-switchover */
+/* What is missing is sent after the switchover, whose time QEMU chooses.  Harmless once that is over. */
+gboolean qmp_migrate_start_postcopy (QmpClient *c, QmpWait *w, GError **error);
+/* Source, in postcopy-paused: goes on with the destination that listens on @uri since its migrate-recover. */
+gboolean qmp_migrate_resume (QmpClient *c, const char *uri, QmpWait *w, GError **error);
+/* Both out of band.  Breaks the link of a post-copy that hangs, on either side … */
+gboolean qmp_migrate_pause (QmpClient *c, QmpWait *w, GError **error);
+/* … and the destination in postcopy-paused listens on @uri for the source to come again. */
+gboolean qmp_migrate_recover (QmpClient *c, const char *uri, QmpWait *w, GError **error);
 gboolean qmp_migrate_cancel (QmpClient *c, QmpWait *w, GError **error);
 gboolean qmp_yank_migration (QmpClient *c, QmpWait *w, GError **error);   /* out of band */
 gboolean qmp_cont (QmpClient *c, QmpWait *w, GError **error);

@@ -347,11 +347,12 @@ act (AgentRequest *request, const char *name, const QmigAction *action, GError *
   if (g_str_equal (name, "recover"))
     return recover (request, action, error);
 
-  if (!g_str_equal (name, "cancel") && !g_str_equal (name, "hold") && !g_str_equal (name, "go"))
+  if (!g_str_equal (name, "cancel") && !g_str_equal (name, "hold") && !g_str_equal (name, "go")
+      && !g_str_equal (name, "postcopy"))
     {
       g_set_error (error, QMIG_ERROR, QMIG_EXIT_NOT_FOUND,
-                   "a migration has no action '%s': expected cancel, hold, go or "
-                   "recover",
+                   "a migration has no action '%s': expected cancel, hold, go, postcopy "
+                   "or recover",
                    name);
       return NULL;
     }
@@ -363,6 +364,8 @@ act (AgentRequest *request, const char *name, const QmigAction *action, GError *
     done = qmig_migration_cancel (migration, action->reason, error);
   else if (g_str_equal (name, "hold"))
     done = qmig_migration_hold (migration, error);
+  else if (g_str_equal (name, "postcopy"))
+    done = qmig_migration_postcopy (migration, error);
   else
     done = qmig_migration_go (migration, error);
   return done ? g_steal_pointer (&migration) : NULL;

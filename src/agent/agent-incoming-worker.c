@@ -51,7 +51,7 @@ act (QmigHost *host, const char *action, const char *migration, QmpWait *wait, G
   } actions[] = {
     { "query", qmig_host_query },     { "hold", qmig_host_hold },     { "renew", qmig_host_renew },
     { "commit", qmig_host_commit },   { "accept", qmig_host_accept }, { "abort", qmig_host_abort },
-    { "release", qmig_host_release }, { "expire", qmig_host_expire },
+    { "release", qmig_host_release }, { "expire", qmig_host_expire }, { "recover", qmig_host_recover },
   };
 
   for (gsize i = 0; i < G_N_ELEMENTS (actions); i++)

@@ -122,7 +122,7 @@ set_latest (AgentIncoming *self, const QmigIncoming *state)
   g_clear_pointer (&self->latest, qmig_incoming_free);
   self->latest = qmig_incoming_copy (state);
   g_mutex_unlock (&self->agent->lock);
-  if (state->phase == QMIG_INCOMING_LOADED || state->phase == QMIG_INCOMING_COMMITTED)
+  if (state->phase == QMIG_INCOMING_POSTCOPY || state->phase == QMIG_INCOMING_LOADED || state->phase == QMIG_INCOMING_COMMITTED)
     agent_lease_hold (&self->lease);
   answer_polls (self);
 }

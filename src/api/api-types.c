@@ -20,7 +20,7 @@ const char *const qmig_verdict_names[] = {
 const char *const qmig_action_kind_names[] = { "wait", "set", "postcopy", "pause", "abort", NULL };
 
 const char *const qmig_incoming_phase_names[] = {
-  "launching", "ready", "listening", "loaded", "committed", "gone", NULL,
+  "launching", "ready", "listening", "postcopy", "loaded", "committed", "gone", NULL,
 };
 
 G_STATIC_ASSERT (G_N_ELEMENTS (qmig_stage_names) == QMIG_N_STAGES + 1);
@@ -293,6 +293,7 @@ static const ApiField qmig_plan_fields[] = {
   STRV (QmigPlan, capabilities_off, "of these the ones to switch off again on the way back"),
   STRV (QmigPlan, capabilities_cleared, "switched off at the source for the move, and on again on the way back"),
   STRV (QmigPlan, incoming_capabilities, "switched on at the destination, beyond those of every move"),
+  STRV (QmigPlan, incoming_wishes, "likewise, where its host can"),
   JSON (QmigPlan, parameters, "set at the source before the start, beyond the limits"),
   JSON (QmigPlan, incoming_parameters, "set at the destination"),
   JSON (QmigPlan, restore_parameters, "the source's own values of all that is changed there, for the way back"),
@@ -347,6 +348,7 @@ static const ApiField qmig_incoming_spec_fields[] = {
   INT (QmigIncomingSpec, port, "first port of the range; null: the kernel chooses"),
   INT (QmigIncomingSpec, port_last, "last port of the range"),
   STRV (QmigIncomingSpec, capabilities, "migration capabilities to switch on"),
+  STRV (QmigIncomingSpec, wishes, "to switch on as well, all of them, unless QEMU refuses them on this host"),
   JSON (QmigIncomingSpec, parameters, "an object for migrate-set-parameters"),
 };
 TYPE (QmigIncomingSpec, qmig_incoming_spec, "qmig.incoming-spec/1");
@@ -365,6 +367,8 @@ static const ApiField qmig_incoming_fields[] = {
   INT (QmigIncoming, exit_status, "wait status of the process when gone; null if it was not a child of the agent"),
   STRING (QmigIncoming, error, "QEMU's own reason"),
   STRING (QmigIncoming, qemu_version, "version of QEMU"),
+  STRV (QmigIncoming, capabilities, "migration capabilities that were switched on"),
+  STRING (QmigIncoming, unfulfilled, "why the wishes are not among them"),
   INT (QmigIncoming, resumed_us, "wall clock of RESUME by QEMU, microseconds since 1970 UTC"),
   INT (QmigIncoming, launch_ms, "milliseconds from fork to greeting"),
   INT (QmigIncoming, time_us, "wall clock when answering, microseconds since 1970 UTC"),
@@ -387,6 +391,7 @@ static const ApiField qmig_sample_fields[] = {
   INT (QmigSample, throttle_percent, "how much the guest's CPUs are held back, percent"),
   INT (QmigSample, normal_bytes, "bytes of pages sent as data"),
   INT (QmigSample, zero_bytes, "bytes of pages of which only was said that they are zero"),
+  INT (QmigSample, postcopy_requests, "pages that the guest had to wait for in post-copy"),
   OBJECT (QmigSample, forecast, QmigForecast, qmig_forecast, "what is to be expected from here"),
 };
 TYPE (QmigSample, qmig_sample, "qmig.sample/1");

@@ -339,6 +339,7 @@ typedef struct
   char **capabilities_off; /* … and of these the ones to switch off again on the way back */
   char **capabilities_cleared; /* switched off there for the move, and on again on the way back */
   char **incoming_capabilities; /* switched on at the destination, beyond those of every move */
+  char **incoming_wishes;       /* likewise, where its host can: without them the move goes on without what they are for */
   JsonNode *parameters;         /* set at the source before the start, beyond the limits: an object */
   JsonNode *incoming_parameters; /* set at the destination (nullable) */
   JsonNode *restore_parameters; /* the source's own values of all that is changed there, for the way back */
@@ -399,6 +400,7 @@ typedef struct
   gint64 port;
   gint64 port_last;
   char **capabilities;  /* to switch on */
+  char **wishes;        /* to switch on as well, all of them, unless QEMU refuses them on this host */
   JsonNode *parameters; /* object for migrate-set-parameters (nullable) */
 } QmigIncomingSpec;
 API_DECLARE_VALUE (QmigIncomingSpec, qmig_incoming_spec)
@@ -408,11 +410,12 @@ typedef enum
   QMIG_INCOMING_LAUNCHING,  /* reserved, the process may be starting */
   QMIG_INCOMING_READY,      /* greeting seen, run state inmigrate */
   QMIG_INCOMING_LISTENING,  /* migrate-incoming accepted */
+  QMIG_INCOMING_POSTCOPY,   /* in post-copy and not running: may be continued while the source sends what is missing */
   QMIG_INCOMING_LOADED,     /* completed and not running: may be continued */
   QMIG_INCOMING_COMMITTED,  /* continued, seen running (or left paused as it was) */
   QMIG_INCOMING_GONE,       /* the process is proven gone */
 } QmigIncomingPhase;
-extern const char *const qmig_incoming_phase_names[]; /* "launching", "ready", "listening", "loaded", "committed", "gone" */
+extern const char *const qmig_incoming_phase_names[]; /* "launching", "ready", "listening", "postcopy", "loaded", "committed", "gone" */
 
 /* The destination as its agent sees it: answer of all /v1/incoming/ID calls. */
 typedef struct
@@ -430,6 +433,8 @@ typedef struct
   gint64 exit_status;    /* when gone: wait status of the process, unset if it was not our child */
   char *error;           /* QEMU's own reason: error-desc or the end of its stderr (nullable) */
   char *qemu_version;
+  char **capabilities;   /* that were switched on (nullable) before, and after its agent was restarted */
+  char *unfulfilled;     /* why the wishes are not among them (nullable) */
   gint64 resumed_us;     /* wall clock of RESUME by QEMU, unset before */
   gint64 launch_ms;      /* fork to greeting */
   gint64 time_us;        /* wall clock when answering, for the clock offset */
@@ -454,6 +459,7 @@ typedef struct
   gint64 throttle_percent;
   gint64 normal_bytes;          /* sent as data */
   gint64 zero_bytes;            /* sent as the word that they are zero */
+  gint64 postcopy_requests;     /* pages that the guest had to wait for in post-copy */
   QmigForecast *forecast;       /* (nullable) */
 } QmigSample;
 API_DECLARE_VALUE (QmigSample, qmig_sample)
@@ -551,7 +557,7 @@ typedef struct
 } QmigProblem;
 API_DECLARE_VALUE (QmigProblem, qmig_problem)
 
-/* Body of POST /v1/migrations/ID/actions/ACTION: cancel, hold, go, recover. */
+/* Body of POST /v1/migrations/ID/actions/ACTION: cancel, hold, go, postcopy, recover. */
 typedef struct
 {
   char *reason;

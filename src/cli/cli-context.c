@@ -104,6 +104,34 @@ cli_get_list (Cli *cli, const char *path, const ApiType *type, GError **error)
   return answer != NULL ? api_list_from_object (type, answer, error) : NULL;
 }
 
+static gboolean
+can_ask (Cli *cli)
+{
+  return cli_options_flag (cli->options, "no-input") == 0 && isatty (STDIN_FILENO) && isatty (STDERR_FILENO);
+}
+
+gboolean
+cli_confirm_by_name (Cli *cli, const char *what, const char *name, GError **error)
+{
+  const char *given = cli_options_text (cli->options, "confirm");
+  char answer[256] = "";
+
+  if (given == NULL && !can_ask (cli))
+    {
+      g_set_error (error, QMIG_ERROR, QMIG_EXIT_USAGE, "%s cannot be taken back and needs --confirm '%s' where nobody can be asked", what, name);
+      return FALSE;
+    }
+  if (given == NULL)
+    {
+      fprintf (stderr, "qmig: %s cannot be taken back; type the name of the VM, '%s', to do it: ", what, name);
+      given = fgets (answer, sizeof answer, stdin) != NULL ? g_strchomp (answer) : "";
+    }
+  if (g_str_equal (given, name))
+    return TRUE;
+  g_set_error (error, QMIG_ERROR, QMIG_EXIT_USAGE, "%s: '%s' is not the name of the VM, '%s'; nothing was done", what, given, name);
+  return FALSE;
+}
+
 gboolean
 cli_confirm (Cli *cli, const char *what, GError **error)
 {
@@ -111,7 +139,7 @@ cli_confirm (Cli *cli, const char *what, GError **error)
 
   if (cli_options_flag (cli->options, "yes") > 0)
     return TRUE;
-  if (cli_options_flag (cli->options, "no-input") > 0 || !isatty (STDIN_FILENO) || !isatty (STDERR_FILENO))
+  if (!can_ask (cli))
     {
       g_set_error (error, QMIG_ERROR, QMIG_EXIT_USAGE, "%s needs --yes where nobody can be asked", what);
       return FALSE;

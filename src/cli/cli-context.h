@@ -55,6 +55,8 @@ GPtrArray *cli_get_list (Cli *cli, const char *path, const ApiType *type, GError
 
 /* Asks on the terminal before @what is done; without one, --yes is needed: QMIG_EXIT_USAGE. */
 gboolean cli_confirm (Cli *cli, const char *what, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* For what nothing can take back, and --yes does not cover: @name is typed, on the terminal or with --confirm, or it is not done. */
+gboolean cli_confirm_by_name (Cli *cli, const char *what, const char *name, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* A line to stderr, "qmig: " in front; not with --quiet. */
 void cli_say (Cli *cli, const char *format, ...) G_GNUC_PRINTF (2, 3);

@@ -2,6 +2,7 @@
 #include "cli-progress.h"
 
 #include "cli-format.h"
+#include "cli-news.h"
 #include "json-strict.h"
 
 #include <string.h>
@@ -92,6 +93,7 @@ facts (const QmigSample *sample)
   g_autofree char *sent = sample->send_bytes_per_s != QMIG_UNSET ? cli_format_rate (sample->send_bytes_per_s) : NULL;
   g_autofree char *dirty = sample->dirty_bytes_per_s != QMIG_UNSET ? cli_format_rate (sample->dirty_bytes_per_s) : NULL;
   g_autofree char *elapsed = sample->elapsed_ms != QMIG_UNSET ? cli_format_ms ((double) sample->elapsed_ms) : NULL;
+  g_autofree char *forecast = sample->forecast != NULL ? cli_news_forecast_text (sample->forecast) : NULL;
 
   if (elapsed != NULL)
     g_string_append_printf (text, ", %s", elapsed);
@@ -103,6 +105,10 @@ facts (const QmigSample *sample)
     g_string_append_printf (text, ", dirty %s", dirty);
   if (sample->pass != QMIG_UNSET)
     g_string_append_printf (text, ", pass %" G_GINT64_FORMAT, sample->pass);
+  if (sample->throttle_percent != QMIG_UNSET && sample->throttle_percent > 0)
+    g_string_append_printf (text, ", throttled %" G_GINT64_FORMAT "%%", sample->throttle_percent);
+  if (forecast != NULL)
+    g_string_append_printf (text, ", %s", forecast);
   if (text->len > 0)
     g_string_erase (text, 0, 2);
   return text;
@@ -227,6 +233,29 @@ show_check (CliProgress *self, JsonObject *data)
   cli_progress_say (self, text);
 }
 
+/* A value that was sent, and a decision to wait, change nothing yet: those who want to know of them say so. */
+static void
+show_knob (CliProgress *self, JsonObject *data)
+{
+  g_autofree char *text = cli_news_knob_text (data);
+  gboolean worth_it = self->verbosity > 0 || g_strcmp0 (json_strict_string (data, "state", NULL), "sent") != 0;
+
+  if (text != NULL && worth_it)
+    cli_progress_say (self, text);
+}
+
+static void
+show_decision (CliProgress *self, JsonObject *data)
+{
+  g_autoptr(QmigDecision) decision = qmig_decision_from_object (data, NULL);
+  g_autofree char *text = NULL;
+
+  if (decision == NULL || (decision->action == QMIG_ACTION_WAIT && self->verbosity == 0))
+    return;
+  text = cli_news_decision_text (decision);
+  cli_progress_say (self, text);
+}
+
 void
 cli_progress_event (CliProgress *self, const QmigEvent *event)
 {
@@ -243,6 +272,10 @@ cli_progress_event (CliProgress *self, const QmigEvent *event)
     show_sample (self, data);
   else if (strcmp (event->type, "stage") == 0)
     show_stage (self, data);
+  else if (strcmp (event->type, "knob") == 0)
+    show_knob (self, data);
+  else if (strcmp (event->type, "decision") == 0)
+    show_decision (self, data);
   else if (strcmp (event->type, "log") == 0 && self->verbosity == 1)
     cli_progress_say (self, json_strict_string (data, "text", ""));
   else if (self->verbosity > 1)

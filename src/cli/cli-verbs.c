@@ -114,6 +114,8 @@ static const CliOption tune_options[] = {
 static const CliOption switch_options[] = {
   { "hold", 0, CLI_FLAG, NULL, "stop at the gate before the switch-over" },
   { "go", 0, CLI_FLAG, NULL, "go through it" },
+  { "postcopy", 0, CLI_FLAG, NULL, "change over now; the memory that is missing follows while the VM runs" },
+  { "confirm", 0, CLI_TEXT, "VM", "the VM's name, for --postcopy: there is no way back from it" },
   { NULL },
 };
 
@@ -249,9 +251,13 @@ const CliVerb cli_verbs[] = {
     "They are bounds: within them qmig sets QEMU's own values. 'qmig watch' tells when each was sent to QEMU, accepted, and is\n"
     "in force. The throttle, the bandwidth of post-copy and xbzrle can only be turned where the migration was started with them.",
     tune_options, cmd_tune, &qmig_migration_info_type, CLI_NEEDS_AGENT },
-  { NULL, "switch", "MIG", "hold a migration before its switch-over, or let it go",
+  { NULL, "switch", "MIG", "hold a migration before its switch-over, let it go, or change over in post-copy",
     "qmig switch web01 --hold\n"
-    "qmig switch web01 --go", NULL,
+    "qmig switch web01 --go\n"
+    "qmig switch web01 --postcopy --confirm web01",
+    "--postcopy needs a migration that was started with --allow postcopy, or by a policy that allows it. From then until its\n"
+    "end each side has a part of the VM: losing one of both QEMUs loses it, a lost link only halts it and is taken up again.\n"
+    "Exit status 12 where it comes too late, or was not allowed.",
     switch_options, cmd_switch, &qmig_migration_info_type, CLI_NEEDS_AGENT },
   { NULL, "cancel", "MIG", "cancel a migration; the VM stays on the source",
     "qmig cancel web01 --reason 'wrong host' --wait",
@@ -260,8 +266,9 @@ const CliVerb cli_verbs[] = {
   { NULL, "recover", "MIG", "settle a migration that ended in doubt",
     "qmig recover last\n"
     "qmig recover last --assume source --yes",
-    "Looks at both sides and goes on or back. Exit status 0 once it is settled, 5 while it is not. --assume is your word\n"
-    "that the other side does not run; were it wrong, the VM would run twice, so it is asked about or needs --yes.",
+    "Looks at both sides and goes on or back; a post-copy whose link is broken goes on. Exit status 0 once it is settled,\n"
+    "5 while it is not. --assume is your word that the other side does not run; were it wrong, the VM would run twice, so\n"
+    "it is asked about or needs --yes.",
     recover_options, cmd_recover, &qmig_result_type, CLI_NEEDS_AGENT },
   { NULL, "history", "", "list migrations that have ended, and how far the forecast was off",
     "qmig history --since 24h --result rolled-back", NULL,

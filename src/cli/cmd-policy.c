@@ -4,7 +4,7 @@
 static const CliColumn columns[] = {
   { "name", "name", CLI_SHOW_TEXT, FALSE },
   { "downtime", "downtime_ms", CLI_SHOW_MS, FALSE },
-  { "throttle", "throttle_max_percent", CLI_SHOW_COUNT, FALSE },
+  { "throttle %", "throttle_max_percent", CLI_SHOW_COUNT, FALSE },
   { "post-copy", "allow_postcopy", CLI_SHOW_BOOL, FALSE },
   { "pause", "allow_pause", CLI_SHOW_BOOL, FALSE },
   { "patience", "patience_ms", CLI_SHOW_MS, FALSE },

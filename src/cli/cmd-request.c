@@ -100,6 +100,20 @@ cmd_request_append_checks (GString *text, const CliOutput *out, GPtrArray *check
     }
 }
 
+/* "policy 'steady': downtime 70 ms, bandwidth max, throttle up to 50%, post-copy not allowed, …" */
+static void
+append_policy (GString *text, const QmigPolicy *policy)
+{
+  g_autofree char *downtime = cli_format_ms ((double) policy->downtime_ms);
+  g_autofree char *bandwidth = cli_format_limit (policy->bandwidth_bytes_per_s);
+  g_autofree char *deadline = policy->deadline_ms != QMIG_UNSET ? cli_format_ms ((double) policy->deadline_ms) : g_strdup ("none");
+  g_autofree char *name = cli_sanitize (policy->name != NULL ? policy->name : "");
+
+  g_string_append_printf (text, "policy '%s': downtime %s, bandwidth %s, deadline %s, throttle up to %" G_GINT64_FORMAT "%%, post-copy %s, pause %s\n",
+                          name, downtime, bandwidth, deadline, policy->throttle_max_percent, policy->allow_postcopy ? "allowed" : "not allowed",
+                          policy->allow_pause ? "allowed" : "not allowed");
+}
+
 static void
 append_forecast (GString *text, const QmigForecast *forecast)
 {
@@ -127,6 +141,8 @@ plan_text (Cli *cli, const QmigPlan *plan)
   g_autofree char *clean = cli_sanitize (head);
 
   g_string_append_printf (text, "%s\n", clean);
+  if (plan->policy != NULL)
+    append_policy (text, plan->policy);
   cmd_request_append_checks (text, &cli->out, plan->checks);
   if (plan->forecast != NULL)
     append_forecast (text, plan->forecast);

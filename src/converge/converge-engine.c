@@ -19,8 +19,8 @@
 #define THROTTLE_STEP 5          /* percent; smaller changes are not worth a command */
 #define EASE_STEP 15             /* percent: what is given back must be worth it */
 #define EASE_WORTH_MS 3000       /* it takes QEMU two looks, a second apart, to ease it */
-#define UNSEEN_FACTOR 2          /* a rate that filled the working set may be higher by that */
-#define SUSPECT_SHARE 0.4        /* of the send rate: a lower bound that high is taken for more */
+#define UNSEEN_FACTOR 3          /* a rate that filled the working set may be higher by that */
+#define SUSPECT_SHARE 0.3        /* of the send rate: a lower bound that high is taken for more */
 #define EVIDENCE_PASSES 3        /* before a last resort */
 #define STALLED_MS 5000
 #define LOOKS_MS_PER_GIB 1       /* both of them */

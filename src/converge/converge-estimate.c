@@ -7,6 +7,7 @@
 #define TRIGGER_MS 1000    /* QEMU: at least that long between the looks at which auto-converge counts */
 #define NOT_A_REST 1.2     /* of what QEMU leaves for the next pass */
 #define SATURATED 0.9      /* of the working set found again */
+#define SATURATED_FIRST 0.8 /* of all data: some of the next pass has gone out as well when it is seen */
 #define FORGET 0.15        /* how fast a working set that was not seen again is forgotten, per pass */
 
 void
@@ -116,7 +117,7 @@ static gboolean
 is_saturated (const ConvergeEstimate *self, const QmigSample *sample, const ConvergePass *last, const ConvergePass *before)
 {
   if (before == NULL)
-    return last->left_bytes >= SATURATED * known (sample->normal_bytes);
+    return last->left_bytes >= SATURATED_FIRST * known (sample->normal_bytes);
   return last->left_bytes >= SATURATED * self->working_set_bytes && before->left_bytes >= SATURATED * last->left_bytes;
 }
 

@@ -13,6 +13,8 @@
 #define CONNECT_PAUSE_MS 1
 /* A monitor closes a moment before its process ends. */
 #define END_AFTER_CLOSE_MS 500
+/* QEMU says when it begins to take the devices of a post-copy, and not when it has them: the guest stands still meanwhile. */
+#define LANDING_LOOK_MS 2
 
 struct _QmigDestination
 {
@@ -28,6 +30,7 @@ struct _QmigDestination
   guint64 last_look;    /* number of the last look begun … */
   guint64 applied_look; /* … and of the newest whose answer is in the state */
   gboolean look_again;
+  GSource *landing; /* (nullable): the next look while it lands in post-copy */
   QmigIncoming *state;
   QmigDestinationChanged changed;
   gpointer user_data;
@@ -55,6 +58,13 @@ set_text (char **field, const char *value)
   return TRUE;
 }
 
+/* In postcopy-device a failure still takes it all back. */
+static gboolean
+is_beyond_package (QmpMigrationStatus status)
+{
+  return qmp_migration_status_is_postcopy (status) && status != QMP_MIGRATION_STATUS_POSTCOPY_DEVICE;
+}
+
 static QmigIncomingPhase
 derive_phase (QmigDestination *self, QmpRunState run_state, const QmpMigrationInfo *info)
 {
@@ -62,6 +72,8 @@ derive_phase (QmigDestination *self, QmpRunState run_state, const QmpMigrationIn
     return QMIG_INCOMING_COMMITTED;
   if (run_state != QMP_RUN_STATE_INMIGRATE && info->status == QMP_MIGRATION_STATUS_COMPLETED)
     return QMIG_INCOMING_LOADED;
+  if (run_state != QMP_RUN_STATE_INMIGRATE && is_beyond_package (info->status))
+    return QMIG_INCOMING_POSTCOPY;
   /* QEMU before 8.2 has no status while it listens, but an address. */
   if (info->status != QMP_MIGRATION_STATUS_NONE || info->socket_uri != NULL || self->state->uri != NULL)
     return QMIG_INCOMING_LISTENING;
@@ -216,6 +228,42 @@ typedef struct Look
 static void begin_look (QmigDestination *self, gboolean completed);
 
 static void
+drop_landing (QmigDestination *self)
+{
+  if (self->landing == NULL)
+    return;
+  g_source_destroy (self->landing);
+  g_clear_pointer (&self->landing, g_source_unref);
+}
+
+static gboolean
+look_at_landing (gpointer data)
+{
+  QmigDestination *self = data;
+
+  drop_landing (self);
+  begin_look (self, FALSE);
+  return G_SOURCE_REMOVE;
+}
+
+static gboolean
+is_landing (QmigDestination *self)
+{
+  return self->state->phase == QMIG_INCOMING_LISTENING &&
+         qmp_migration_status_is_postcopy (qmp_migration_status_from_string (self->state->status));
+}
+
+static void
+follow_landing (QmigDestination *self)
+{
+  if (self->landing != NULL || !is_landing (self))
+    return;
+  self->landing = g_timeout_source_new (LANDING_LOOK_MS);
+  g_source_set_callback (self->landing, look_at_landing, self, NULL);
+  g_source_attach (self->landing, g_main_context_get_thread_default ());
+}
+
+static void
 end_question (Look *look)
 {
   QmigDestination *self;
@@ -234,6 +282,8 @@ end_question (Look *look)
   self->look = NULL;
   if (self->look_again)
     begin_look (self, FALSE);
+  else
+    follow_landing (self);
 }
 
 static void
@@ -290,22 +340,32 @@ begin_look (QmigDestination *self, gboolean completed)
     qmp_client_execute_async (self->client, "query-migrate", NULL, FALSE, NULL, on_migrate_answered, look);
 }
 
+/* In post-copy the event itself is the news: a main loop that waits for a page answers no question. */
+static void
+note_postcopy (QmigDestination *self, const char *status)
+{
+  if (qmp_migration_status_is_postcopy (qmp_migration_status_from_string (status)) && set_text (&self->state->status, status))
+    bump (self);
+}
+
 static void
 on_event (QmpClient *client, const char *name, JsonObject *data, gint64 timestamp_us, gpointer user_data)
 {
   static const char *const telling[]
       = { "MIGRATION", "RESUME", "STOP", "SHUTDOWN", "SUSPEND", "WAKEUP", "GUEST_PANICKED", NULL };
   QmigDestination *self = user_data;
+  const char *status = g_str_equal (name, "MIGRATION") ? json_strict_string (data, "status", NULL) : NULL;
 
   if (!g_strv_contains (telling, name))
     return;
+  note_postcopy (self, status);
   if (g_str_equal (name, "RESUME"))
     {
       self->has_run = TRUE;
       if (self->state->resumed_us == QMIG_UNSET)
         self->state->resumed_us = timestamp_us;
     }
-  begin_look (self, g_str_equal (name, "MIGRATION") && g_strcmp0 (json_strict_string (data, "status", NULL), "completed") == 0);
+  begin_look (self, g_strcmp0 (status, "completed") == 0);
 }
 
 static void
@@ -403,6 +463,7 @@ qmig_destination_disconnect (QmigDestination *self)
     self->look->self = NULL;
   self->look = NULL;
   self->look_again = FALSE;
+  drop_landing (self);
   qmp_client_close (client);
 }
 
@@ -501,6 +562,22 @@ qmig_destination_set_accepted (QmigDestination *self)
   self->accepted = TRUE;
   self->state->phase = QMIG_INCOMING_COMMITTED;
   bump (self);
+}
+
+void
+qmig_destination_set_uri (QmigDestination *self, const char *uri)
+{
+  g_free (self->state->uri);
+  self->state->uri = reachable_uri (uri);
+  bump (self);
+}
+
+void
+qmig_destination_set_capabilities (QmigDestination *self, const char *const *names, const char *unfulfilled)
+{
+  g_strfreev (self->state->capabilities);
+  self->state->capabilities = g_strdupv ((char **) names);
+  set_text (&self->state->unfulfilled, unfulfilled);
 }
 
 void

@@ -53,6 +53,10 @@ gboolean qmig_destination_check_fresh (QmigDestination *self, GError **error);
 /* What QEMU does not say itself. */
 void qmig_destination_set_held (QmigDestination *self);
 void qmig_destination_set_accepted (QmigDestination *self); /* it is left paused, as it was */
+/* Where it listens anew, in QEMU's words. */
+void qmig_destination_set_uri (QmigDestination *self, const char *uri);
+/* @unfulfilled: (nullable): why the wishes are not among them */
+void qmig_destination_set_capabilities (QmigDestination *self, const char *const *names, const char *unfulfilled);
 void qmig_destination_set_launch_ms (QmigDestination *self, gint64 launch_ms);
 
 G_END_DECLS

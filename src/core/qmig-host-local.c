@@ -9,6 +9,7 @@
 #include "qmig-destination.h"
 #include "qmig-host-facts.h"
 #include "qmig-host-prepare.h"
+#include "qmig-host-recover.h"
 #include "qmig-launcher.h"
 #include "qmig-process.h"
 #include "qmig-stream.h"
@@ -388,13 +389,20 @@ act_renew (QmigHostLocal *self, QmpWait *wait, GError **error)
   return qmig_destination_look (self->destination, wait, error);
 }
 
+/* It may be told to run.  In post-copy only if its source says so too: that is the asker's to know. */
+static gboolean
+has_vm (QmigIncomingPhase phase)
+{
+  return phase == QMIG_INCOMING_POSTCOPY || phase == QMIG_INCOMING_LOADED || phase == QMIG_INCOMING_COMMITTED;
+}
+
 /* Whether it may be told to run; nothing was done when it may not. */
 static gboolean
 check_loaded (QmigHostLocal *self, const char *what, GError **error)
 {
   const QmigIncoming *state = qmig_destination_get_state (self->destination);
 
-  if (state->phase != QMIG_INCOMING_LOADED && state->phase != QMIG_INCOMING_COMMITTED)
+  if (!has_vm (state->phase))
     return refuse (QMIG_EXIT_REFUSED, what, state, error);
   return TRUE;
 }
@@ -454,8 +462,8 @@ static gboolean
 see_for_commit (QmigHostLocal *self, QmpWait *wait, GError **error)
 {
   /* The process is asked last: what is dead before it was told to run surely did not. */
-  if (phase_of (self) == QMIG_INCOMING_LOADED && qmig_destination_check_fresh (self->destination, NULL) &&
-      !qmig_destination_is_gone (self->destination))
+  if ((phase_of (self) == QMIG_INCOMING_LOADED || phase_of (self) == QMIG_INCOMING_POSTCOPY) &&
+      qmig_destination_check_fresh (self->destination, NULL) && !qmig_destination_is_gone (self->destination))
     return TRUE;
   return qmig_destination_look (self->destination, wait, error);
 }
@@ -499,8 +507,7 @@ may_run (QmigHostLocal *self)
 {
   QmigIncomingPhase phase = phase_of (self);
 
-  return !qmig_destination_check_fresh (self->destination, NULL) || phase == QMIG_INCOMING_LOADED
-         || phase == QMIG_INCOMING_COMMITTED;
+  return !qmig_destination_check_fresh (self->destination, NULL) || has_vm (phase);
 }
 
 static gboolean
@@ -528,9 +535,24 @@ act_expire (QmigHostLocal *self, QmpWait *wait, GError **error)
 
   if (qmig_destination_get_state (self->destination)->held && !qmig_destination_look (self->destination, glance, error))
     return FALSE;
-  if (phase_of (self) == QMIG_INCOMING_LOADED || phase_of (self) == QMIG_INCOMING_COMMITTED)
+  if (has_vm (phase_of (self)))
     return TRUE;
   return act_abort (self, wait, error);
+}
+
+/* What was seen is not asked again: it may be unable to answer. */
+static gboolean
+act_recover (QmigHostLocal *self, QmpWait *wait, GError **error)
+{
+  const QmigIncoming *state = qmig_destination_get_state (self->destination);
+
+  if (!qmig_destination_check_fresh (self->destination, NULL) && !qmig_destination_look (self->destination, wait, error))
+    return FALSE;
+  if (qmig_destination_is_gone (self->destination))
+    return refuse (QMIG_EXIT_ERROR, "cannot take up the post-copy", state, error);
+  if (!qmp_migration_status_is_postcopy (qmp_migration_status_from_string (state->status)))
+    return refuse (QMIG_EXIT_CONFLICT, "cannot take up a post-copy", state, error);
+  return qmig_host_recover_listen (self->destination, self->spec, wait, error);
 }
 
 static void
@@ -590,7 +612,7 @@ static const Act acts[] = {
   { "hold", act_hold, QMIG_EXIT_NOT_FOUND },     { "renew", act_renew, QMIG_EXIT_NOT_FOUND },
   { "commit", act_commit, QMIG_EXIT_ATTENTION }, { "accept", act_accept, QMIG_EXIT_ATTENTION },
   { "abort", act_abort, QMIG_EXIT_OK },          { "release", act_release, QMIG_EXIT_OK },
-  { "expire", act_expire, QMIG_EXIT_OK },
+  { "expire", act_expire, QMIG_EXIT_OK },         { "recover", act_recover, QMIG_EXIT_ATTENTION },
 };
 
 static const Act *

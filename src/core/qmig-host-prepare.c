@@ -115,10 +115,51 @@ add_once (GPtrArray *names, const char *name)
     g_ptr_array_add (names, (gpointer) name);
 }
 
+static void
+add_all (GPtrArray *names, char **more)
+{
+  for (guint i = 0; more != NULL && more[i] != NULL; i++)
+    add_once (names, more[i]);
+}
+
+/* Which of the two sides of the switch it lands on is said; why a wish is refused only QEMU knows, by trying: post-copy needs
+ * userfaultfd from the kernel. */
+static gboolean
+switch_on (QmigDestination *destination, GPtrArray *on, char **wishes, QmpWait *wait, GError **error)
+{
+  QmpClient *client = qmig_destination_get_client (destination);
+  g_autoptr(GPtrArray) all = g_ptr_array_new ();
+  g_autoptr(GError) refused = NULL;
+
+  for (guint i = 0; i < on->len; i++)
+    g_ptr_array_add (all, g_ptr_array_index (on, i));
+  add_all (all, wishes);
+  g_ptr_array_add (all, NULL);
+  if (all->len - 1 > on->len)
+    {
+      if (qmp_migrate_set_capabilities (client, (const char *const *) all->pdata, NULL, wait, &refused))
+        {
+          qmig_destination_set_capabilities (destination, (const char *const *) all->pdata, NULL);
+          return TRUE;
+        }
+      if (!qmp_error_is_refusal (refused))
+        {
+          g_propagate_error (error, g_steal_pointer (&refused));
+          return FALSE;
+        }
+    }
+  g_ptr_array_add (on, NULL);
+  if (!qmp_migrate_set_capabilities (client, (const char *const *) on->pdata, NULL, wait, error))
+    return FALSE;
+  qmig_destination_set_capabilities (destination, (const char *const *) on->pdata, refused != NULL ? refused->message : NULL);
+  return TRUE;
+}
+
 /* All in one command: some QEMUs take no second change once multifd is on. */
 static gboolean
-set_capabilities (QmpClient *client, const QmigIncomingSpec *spec, QmpWait *wait, GError **error)
+set_capabilities (QmigDestination *destination, const QmigIncomingSpec *spec, QmpWait *wait, GError **error)
 {
+  QmpClient *client = qmig_destination_get_client (destination);
   g_auto(GStrv) has = qmp_query_capability_names (client, wait, error);
   g_autoptr(GPtrArray) on = g_ptr_array_new ();
 
@@ -131,9 +172,7 @@ set_capabilities (QmpClient *client, const QmigIncomingSpec *spec, QmpWait *wait
   for (guint i = 0; spec->capabilities != NULL && spec->capabilities[i] != NULL; i++)
     if (!g_str_equal (spec->capabilities[i], "late-block-activate"))
       add_once (on, spec->capabilities[i]);
-  g_ptr_array_add (on, NULL);
-
-  return qmp_migrate_set_capabilities (client, (const char *const *) on->pdata, NULL, wait, error);
+  return switch_on (destination, on, spec->wishes, wait, error);
 }
 
 static gboolean
@@ -224,7 +263,7 @@ qmig_host_prepare_listen (const QmigEnv *env, QmigDestination *destination, cons
   QmpClient *client = qmig_destination_get_client (destination);
   const QmigIncoming *state;
 
-  if (!check_inmigrate (destination, wait, error) || !set_capabilities (client, spec, wait, error)
+  if (!check_inmigrate (destination, wait, error) || !set_capabilities (destination, spec, wait, error)
       || !set_parameters (client, spec, wait, error) || !secure (env, client, spec, wait, error) || !listen (client, spec, wait, error)
       || !qmig_destination_look (destination, wait, error))
     return FALSE;

@@ -83,6 +83,12 @@ qmig_host_expire (QmigHost *self, const char *migration, QmpWait *wait, GError *
 }
 
 QmigIncoming *
+qmig_host_recover (QmigHost *self, const char *migration, QmpWait *wait, GError **error)
+{
+  return host_act (self, migration, "recover", wait, error);
+}
+
+QmigIncoming *
 qmig_host_release (QmigHost *self, const char *migration, QmpWait *wait, GError **error)
 {
   return host_act (self, migration, "release", wait, error);

@@ -58,7 +58,7 @@ char *qmig_host_dial (QmigHost *self, const char *migration, const char *uri, GE
 /* Asks the destination now, in QEMU's words.  A migration this host never knew, or has forgotten, is phase GONE. */
 QmigIncoming *qmig_host_query (QmigHost *self, const char *migration, QmpWait *wait, GError **error);
 
-/* Stage 3 begins, kept in mind there: once it is loaded, no lease ends the destination any more.  Fails when it is gone. */
+/* Stage 3 begins, kept in mind there: once it is loaded or in post-copy, no lease ends the destination any more.  Fails when it is gone. */
 QmigIncoming *qmig_host_hold (QmigHost *self, const char *migration, QmpWait *wait, GError **error);
 
 /* Keeps the lease alive. */
@@ -68,7 +68,7 @@ QmigIncoming *qmig_host_renew (QmigHost *self, const char *migration, QmpWait *w
  * qmig_host_commit:
  *
  * `cont`, and waits until it is seen running (phase COMMITTED).  Refused, with
- * nothing done, unless the phase is LOADED or COMMITTED.
+ * nothing done, unless the phase is POSTCOPY, LOADED or COMMITTED.
  * An error in QMP_ERROR that qmp_error_is_refusal(), and any error in
  * QMIG_ERROR with code QMIG_EXIT_REFUSED, mean that it surely does not run;
  * every other error leaves that open.
@@ -81,8 +81,11 @@ QmigIncoming *qmig_host_accept (QmigHost *self, const char *migration, QmpWait *
 /* Kills and reaps the destination.  Success is proof that it is gone; refused in phase COMMITTED. */
 QmigIncoming *qmig_host_abort (QmigHost *self, const char *migration, QmpWait *wait, GError **error);
 
-/* What the end of a lease does: aborts it, unless it is loaded.  A host asks this of itself alone. */
+/* What the end of a lease does: aborts it, unless it is loaded or in post-copy.  A host asks this of itself alone. */
 QmigIncoming *qmig_host_expire (QmigHost *self, const char *migration, QmpWait *wait, GError **error);
+
+/* Post-copy whose link broke: it listens once more, and the answer has the uri, for qmig_host_dial().  May be repeated. */
+QmigIncoming *qmig_host_recover (QmigHost *self, const char *migration, QmpWait *wait, GError **error);
 
 /* Stage 5: the reservation is over, the destination is a VM of that host like any other. */
 QmigIncoming *qmig_host_release (QmigHost *self, const char *migration, QmpWait *wait, GError **error);

@@ -65,6 +65,8 @@ static const char *const schema_steps[] = {
   "  status INTEGER NOT NULL"
   ") STRICT;",
 
+  "ALTER TABLE migration ADD COLUMN postcopy INTEGER NOT NULL DEFAULT 0;",
+
   /* What earlier moves teach is asked for at the start of each. */
   "CREATE INDEX migration_of_vm ON migration (vm, ended_us);"
   "CREATE INDEX migration_to_host ON migration (destination_host, ended_us);",

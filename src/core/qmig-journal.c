@@ -229,6 +229,18 @@ qmig_journal_begin (QmigJournal *self, const char *id, const char *step, QmigBeg
   return write_migration (self, begin == QMIG_BEGIN_AT_GATE ? JOURNAL_UNSYNCED : JOURNAL_DURABLE, query, id, error);
 }
 
+gboolean
+qmig_journal_set_postcopy (QmigJournal *self, const char *id, GError **error)
+{
+  g_autoptr(JournalQuery) query = journal_query (self, "UPDATE migration SET postcopy = 1 WHERE id = ?1 AND " UNSETTLED, error);
+
+  if (query == NULL)
+    return FALSE;
+
+  journal_bind_text (query, 1, id);
+  return write_migration (self, JOURNAL_DURABLE, query, id, error);
+}
+
 /* -- the end ---------------------------------------------------------------- */
 
 static gboolean
@@ -292,6 +304,7 @@ read_entry (QmigJournal *self, JournalQuery *query, GError **error)
   entry->commit_intent = journal_column_int (query, 12) != 0;
   entry->ended = journal_column_int (query, 13) != QMIG_UNSET;
   entry->last_seq = journal_column_int (query, 14);
+  entry->postcopy = journal_column_int (query, 15) != 0;
   return g_steal_pointer (&entry);
 }
 
@@ -301,8 +314,8 @@ qmig_journal_load (QmigJournal *self, const char *id, GError **error)
   g_autoptr(JournalQuery) query
       = journal_query (self, "SELECT id, request, plan, vm, uuid, source_qmp, source_pid, source_start_time,"
                              " source_host, destination_uri, started_us, step, commit_intent, ended_us,"
-                             " (SELECT coalesce (max (seq), 0) FROM event WHERE event.migration = migration.id)"
-                             " FROM migration WHERE id = ?1", error);
+                             " (SELECT coalesce (max (seq), 0) FROM event WHERE event.migration = migration.id),"
+                             " postcopy FROM migration WHERE id = ?1", error);
   gboolean row;
 
   if (query == NULL)

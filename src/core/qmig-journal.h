@@ -20,7 +20,7 @@
 
 G_BEGIN_DECLS
 
-#define QMIG_JOURNAL_SCHEMA 3
+#define QMIG_JOURNAL_SCHEMA 4
 
 /* Of older changes nothing is kept. */
 #define QMIG_JOURNAL_CHANGES_MAX 10000
@@ -55,6 +55,7 @@ typedef struct
   /* what has happened, as of the last durable write */
   char *step;               /* name in the table of steps, "undo-" before it on the way back; it may have acted */
   gboolean commit_intent;   /* durable before the destination is continued: forward only */
+  gboolean postcopy;        /* durable before the source is told: from its switchover on, neither side alone may be the VM */
   gboolean ended;
   gint64 last_seq;          /* of its events */
 } QmigJournalEntry;
@@ -83,6 +84,8 @@ typedef enum
 
 /* Written before the step acts.  The step before it is thereby done. */
 gboolean qmig_journal_begin (QmigJournal *self, const char *id, const char *step, QmigBegin begin, GError **error);
+/* Durable, and for good: post-copy is about to be started. */
+gboolean qmig_journal_set_postcopy (QmigJournal *self, const char *id, GError **error);
 /* An ended migration that still wants attention may be settled later: time of end and result are replaced.
  * Of all but the newest 200 ended migrations the samples are then dropped, but for the last; other events stay. */
 gboolean qmig_journal_end (QmigJournal *self, const char *id, const QmigResult *result, GError **error);

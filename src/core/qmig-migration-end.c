@@ -67,6 +67,25 @@ qmig_migration_end_in_doubt (QmigMigration *self, QmigLocation location)
   set_end (self->result, QMIG_OUTCOME_ATTENTION, QMIG_EXIT_ATTENTION, location, next);
 }
 
+void
+qmig_migration_end_broken_postcopy (QmigMigration *self)
+{
+  gboolean source_gone = self->source == NULL || qmig_instance_is_gone (self->source);
+  const QmigIncoming *incoming = self->host != NULL ? qmig_host_peek (self->host, NULL) : NULL;
+  g_autofree char *next = NULL;
+
+  if (source_gone || (incoming != NULL && incoming->phase == QMIG_INCOMING_GONE))
+    {
+      set_end (self->result, QMIG_OUTCOME_ATTENTION, QMIG_EXIT_ATTENTION, QMIG_LOCATION_NONE,
+               "no QEMU has all of the VM any more: end what is left of it, and start it again from its disks");
+      return;
+    }
+  next = g_strdup_printf ("the source has memory that the destination needs: keep both QEMUs, mend the link between '%s' and '%s', then `qmig recover %s`",
+                          self->entry->source_host, self->entry->plan->destination, self->id);
+  set_end (self->result, QMIG_OUTCOME_ATTENTION, QMIG_EXIT_ATTENTION,
+           self->entry->commit_intent ? QMIG_LOCATION_DESTINATION : QMIG_LOCATION_UNKNOWN, next);
+}
+
 static char *
 tell_leftover (QmigMigration *self)
 {

@@ -39,6 +39,8 @@ struct _QmigMigration
   char *cancel_reason;       /* (nullable) */
   char **armed;              /* capabilities that are on at the source; NULL while there is no plan */
   gint64 memory_bytes;       /* likewise */
+  gboolean postcopy_wanted;
+  char *no_postcopy;         /* why it is not armed although it was allowed (nullable) */
   gboolean point_of_no_return;
   gboolean over;             /* the result is told */
 
@@ -53,6 +55,9 @@ struct _QmigMigration
   QmigDecision *limits;      /* what it decided last of each, for QEMU */
   QmigSampler sampler;
   gint64 left_bytes;         /* as last seen */
+  gint64 sending_since_us;   /* monotonic: the source is active, and the host was silent or not asked since */
+  gboolean seen_loading;     /* the destination has begun to */
+  gboolean postcopy_started; /* by this process */
   GSource *deadline;
   char *uri;                 /* what the destination listens on */
   QmigClockOffset clock;
@@ -71,6 +76,7 @@ typedef struct
   gint64 reply_ms;     /* QEMU's main loop is held for bitmap syncs and drains */
   gint64 account_ms;   /* what either side can say about a failure */
   gint64 setup_ms;     /* from migrate to active */
+  gint64 load_ms;      /* from active to a destination that loads */
   gint64 stall_ms;     /* no byte moved in pre-copy */
   gint64 renew_ms;     /* a quarter of the lease */
   gint64 device_ms;    /* from migrate-continue to completed; beyond, the destination hangs */
@@ -78,6 +84,9 @@ typedef struct
   gint64 look_back_ms; /* a source that is silent for longer is blocked on its socket */
   gint64 linger_ms;    /* a cancelled migration whose guest runs, and that does not end */
   gint64 abort_ms;     /* the destination's host, once */
+  gint64 postcopy_ms;       /* a post-copy whose link is broken, before a person is called */
+  gint64 postcopy_stall_ms; /* no byte moved in post-copy */
+  gint64 postcopy_retry_ms; /* between two tries to take it up */
   gint64 recover_ms;   /* a host that was restarted together with us needs a moment */
 } QmigLimits;
 
@@ -96,6 +105,13 @@ void qmig_migration_set_holding (QmigMigration *self, gboolean holding);
 void qmig_migration_set_destination_pid (QmigMigration *self, gint64 pid);
 void qmig_migration_set_sample (QmigMigration *self, const QmigSample *sample);
 gboolean qmig_migration_is_hold_wanted (QmigMigration *self);
+gboolean qmig_migration_is_postcopy_wanted (QmigMigration *self);
+/* Whether it is in post-copy, as is told of it; the result remembers that it was. */
+void qmig_migration_set_postcopy (QmigMigration *self, gboolean postcopy);
+/* Post-copy is not armed, for this reason. */
+void qmig_migration_set_no_postcopy (QmigMigration *self, const char *why);
+/* The last moment a cancel counts.  @error: it was cancelled before */
+gboolean qmig_migration_pass_point_of_no_return (QmigMigration *self, GError **error);
 /* Knobs that came in since the last call; %NULL for none.  (transfer full) */
 QmigKnobs *qmig_migration_take_knobs (QmigMigration *self);
 /* qmig-migration-bounds.c: at birth, those of the plan or of the policy that is asked for. */
@@ -117,6 +133,8 @@ void qmig_migration_end_completed (QmigMigration *self, const GError *untidy);
 void qmig_migration_end_in_doubt (QmigMigration *self, QmigLocation location);
 /* @failed: index of the step; @cause: why; @not_back: (nullable): why the source could not be brought back */
 void qmig_migration_end_failed (QmigMigration *self, gsize failed, const GError *cause, const GError *not_back);
+/* In post-copy: neither side alone is the VM, or was. */
+void qmig_migration_end_broken_postcopy (QmigMigration *self);
 void qmig_migration_set_error_text (QmigMigration *self, const GError *cause);
 /* Frees the monitors, makes the end durable and tells it. */
 void qmig_migration_conclude (QmigMigration *self);

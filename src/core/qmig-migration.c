@@ -145,6 +145,24 @@ qmig_migration_set_sample (QmigMigration *self, const QmigSample *sample)
   self->info->sample = qmig_sample_copy (sample);
 }
 
+void
+qmig_migration_set_postcopy (QmigMigration *self, gboolean postcopy)
+{
+  g_autoptr(GMutexLocker) locker = g_mutex_locker_new (&self->lock);
+
+  self->info->postcopy = postcopy;
+  self->result->postcopy = postcopy;
+}
+
+void
+qmig_migration_set_no_postcopy (QmigMigration *self, const char *why)
+{
+  g_autoptr(GMutexLocker) locker = g_mutex_locker_new (&self->lock);
+
+  g_free (self->no_postcopy);
+  self->no_postcopy = g_strdup (why);
+}
+
 /* -- what comes in ------------------------------------------------------------ */
 
 gboolean
@@ -153,6 +171,14 @@ qmig_migration_is_hold_wanted (QmigMigration *self)
   g_autoptr(GMutexLocker) locker = g_mutex_locker_new (&self->lock);
 
   return self->info->hold_wanted;
+}
+
+gboolean
+qmig_migration_is_postcopy_wanted (QmigMigration *self)
+{
+  g_autoptr(GMutexLocker) locker = g_mutex_locker_new (&self->lock);
+
+  return self->postcopy_wanted;
 }
 
 QmigKnobs *
@@ -169,6 +195,9 @@ may_still_steer (QmigMigration *self, const char *what, GError **error)
 {
   if (!self->info->active)
     g_set_error (error, QMIG_ERROR, QMIG_EXIT_CONFLICT, "cannot %s %s: it is over", what, self->id);
+  else if (self->info->postcopy)
+    g_set_error (error, QMIG_ERROR, QMIG_EXIT_CONFLICT,
+                 "cannot %s %s: it is in post-copy, where each side has only a part of the VM and there is no way back", what, self->id);
   else if (self->point_of_no_return)
     g_set_error (error, QMIG_ERROR, QMIG_EXIT_CONFLICT, "cannot %s %s: the destination was already told to run, from here it only goes forward", what, self->id);
   else
@@ -222,6 +251,33 @@ gboolean
 qmig_migration_go (QmigMigration *self, GError **error)
 {
   return set_hold (self, FALSE, error);
+}
+
+/* With the lock held. */
+static gboolean
+is_postcopy_armed (QmigMigration *self, GError **error)
+{
+  if (self->armed != NULL && g_strv_contains ((const char *const *) self->armed, "postcopy-ram"))
+    return TRUE;
+  g_set_error (error, QMIG_ERROR, QMIG_EXIT_CONFLICT, "cannot switch %s to post-copy: %s", self->id,
+               self->no_postcopy != NULL ? self->no_postcopy
+               : self->armed == NULL     ? "its plan is not made yet, try again"
+                                         : "it was not armed when it started; the next one can be, by --allow postcopy or its policy");
+  return FALSE;
+}
+
+gboolean
+qmig_migration_postcopy (QmigMigration *self, GError **error)
+{
+  g_autoptr(GMutexLocker) locker = g_mutex_locker_new (&self->lock);
+  g_autoptr(QmigKnobs) none = qmig_knobs_new ();
+
+  if (!may_still_steer (self, "switch", error) || !is_postcopy_armed (self, error))
+    return FALSE;
+  self->postcopy_wanted = TRUE;
+  self->info->hold_wanted = FALSE;
+  merge_wanted (self, none); /* the limits follow the hold */
+  return TRUE;
 }
 
 /* With the lock held.  Before there is a plan nobody knows; then it is told when they are taken. */
@@ -280,9 +336,8 @@ qmig_migration_arm_deadline (QmigMigration *self, gint64 deadline_ms)
   g_source_attach (self->deadline, self->context);
 }
 
-/* The last moment a cancel counts. */
-static gboolean
-pass_point_of_no_return (QmigMigration *self, GError **error)
+gboolean
+qmig_migration_pass_point_of_no_return (QmigMigration *self, GError **error)
 {
   g_autoptr(GMutexLocker) locker = g_mutex_locker_new (&self->lock);
 
@@ -314,7 +369,7 @@ choose_begin (const QmigStep *step)
 static gboolean
 begin_step (QmigMigration *self, const QmigStep *step, GError **error)
 {
-  if (step->one_way && !self->point_of_no_return && !pass_point_of_no_return (self, error))
+  if (step->one_way && !self->point_of_no_return && !qmig_migration_pass_point_of_no_return (self, error))
     return FALSE;
   if (!qmig_journal_begin (self->journal, self->id, step->name, choose_begin (step), error))
     return FALSE;
@@ -332,6 +387,8 @@ run_steps (QmigMigration *self, gsize first, gsize *failed, GError **error)
       g_autoptr(QmpWait) wait = qmp_wait_new (step->one_way ? NULL : self->cancellable, step->name,
                                               step->seconds < 0 ? -1 : step->seconds * 10 * qmig_limits.step_percent);
 
+      if (step->in_postcopy && !self->entry->postcopy)
+        continue;
       *failed = i;
       if (!begin_step (self, step, error))
         return FALSE;
@@ -449,6 +506,7 @@ go_back_from (QmigMigration *self, gsize failed, const GError *cause)
   g_autoptr(GError) not_back = NULL;
 
   disarm_deadline (self);
+  qmig_migration_set_postcopy (self, FALSE);
   qmig_migration_log (self, "going back: %s", cause->message);
   attach_again (self);
   (void) !roll_back (self, failed, &not_back);
@@ -463,6 +521,11 @@ run_from (QmigMigration *self, gsize first)
 
   if (run_steps (self, first, &failed, &cause))
     qmig_migration_end_completed (self, NULL);
+  else if (failed <= (gsize) qmig_step_index ("pages") && qmig_steps_is_in_postcopy (self))
+    {
+      qmig_migration_set_error_text (self, cause);
+      qmig_migration_end_broken_postcopy (self);
+    }
   else if (!is_beyond_return (self, &qmig_steps[failed], cause))
     go_back_from (self, failed, cause);
   else if (failed > (gsize) qmig_step_index ("commit") && (self->source == NULL || qmig_instance_is_gone (self->source)))
@@ -563,6 +626,7 @@ qmig_migration_finalize (GObject *object)
   g_main_context_unref (self->context);
   g_mutex_clear (&self->lock);
   g_free (self->cancel_reason);
+  g_free (self->no_postcopy);
   g_free (self->assume);
   g_free (self->uri);
   g_free (self->id);
@@ -754,6 +818,7 @@ qmig_migration_recover (const QmigEnv          *env,
     }
   self->point_of_no_return = self->told_before = self->entry->commit_intent;
   self->assume = g_strdup (assume);
+  self->postcopy_wanted = self->entry->postcopy;
   self->info->step = g_strdup (self->entry->step);
   start_thread (self);
   return self;

@@ -69,6 +69,8 @@ gboolean qmig_migration_is_over (QmigMigration *self);
 gboolean qmig_migration_cancel (QmigMigration *self, const char *reason, GError **error);
 gboolean qmig_migration_hold (QmigMigration *self, GError **error);
 gboolean qmig_migration_go (QmigMigration *self, GError **error);
+/* Changes over now, held or not; refused also where it was not armed at the start. */
+gboolean qmig_migration_postcopy (QmigMigration *self, GError **error);
 gboolean qmig_migration_tune (QmigMigration *self, const QmigKnobs *knobs, GError **error);
 
 G_END_DECLS

@@ -9,6 +9,7 @@
 /* The destination tells connections apart by their first bytes; before, the first to arrive is the main one. */
 #define CHANNELS_ARE_TOLD_APART_SINCE 80000
 #define MULTIFD_AND_POSTCOPY_SINCE 100100
+#define PREEMPT_SINCE 70200
 
 static const char *const compressions[] = { "none", "zstd", "zlib", "xbzrle", NULL };
 
@@ -39,7 +40,8 @@ typedef struct
   const QmigSourceFacts *source;
   const QmigFacts *destination;
   GPtrArray *on;       /* capabilities of the source … */
-  GPtrArray *incoming; /* … and of the destination: static strings */
+  GPtrArray *incoming; /* … and of the destination … */
+  GPtrArray *wishes;   /* … there where its host can: static strings */
   JsonObject *parameters;
   JsonObject *incoming_parameters;
 } Choice;
@@ -320,6 +322,48 @@ choose_xbzrle (Choice *c)
     }
 }
 
+/* -- post-copy -------------------------------------------------------------------------- */
+
+/* Faulted pages get a connection of their own.  Its order of connecting and its format settled in 7.2; a way that may swap two
+ * connections needs a destination that tells them apart. */
+static gboolean
+may_preempt (const Choice *c)
+{
+  return has (c->source->capabilities, "postcopy-preempt") && has (capabilities_there (c), "postcopy-preempt") &&
+         c->source->version >= PREEMPT_SINCE && version_there (c) >= PREEMPT_SINCE && c->plan->multifd_channels == 0 &&
+         (!g_str_equal (c->plan->transport, "ssh") || version_there (c) >= CHANNELS_ARE_TOLD_APART_SINCE);
+}
+
+static void
+wish_everywhere (Choice *c, const char *capability)
+{
+  switch_on (c, capability);
+  g_ptr_array_add (c->wishes, (gpointer) capability);
+}
+
+/* Switched on from the start, since it cannot be later; what it costs without being used is a sentence in the stream. */
+static void
+choose_postcopy (Choice *c)
+{
+  g_autofree char *lack = NULL;
+
+  if (!c->plan->policy->allow_postcopy)
+    return;
+  lack = who_lacks (c, c->source->capabilities, capabilities_there (c), "postcopy-ram");
+  if (lack != NULL)
+    {
+      add_check (c, "postcopy", QMIG_CHECK_WARN, NULL, "post-copy is allowed and cannot be used: %s", lack);
+      return;
+    }
+  wish_everywhere (c, "postcopy-ram");
+  if (may_preempt (c))
+    wish_everywhere (c, "postcopy-preempt");
+  if (c->request->knobs != NULL && c->request->knobs->postcopy_bandwidth_bytes_per_s != QMIG_UNSET)
+    set_int (c, c->parameters, "max-postcopy-bandwidth", c->request->knobs->postcopy_bandwidth_bytes_per_s);
+  add_check (c, "postcopy", QMIG_CHECK_OK, NULL, "post-copy is armed%s: once it is used, both QEMUs and the link between them are needed until it is over",
+             may_preempt (c) ? ", with a connection of its own for what the guest waits for" : "");
+}
+
 /* -- the way back -------------------------------------------------------------------------- */
 
 static char **
@@ -349,6 +393,7 @@ plan_capabilities (Choice *c)
   c->plan->capabilities_off = to_strv (off);
   c->plan->capabilities_cleared = to_strv (cleared);
   c->plan->incoming_capabilities = to_strv (c->incoming);
+  c->plan->incoming_wishes = to_strv (c->wishes);
 }
 
 static void
@@ -387,7 +432,8 @@ qmig_plan_choose_means (QmigPlan *plan, const QmigMigrateRequest *request, const
 {
   g_autoptr(GPtrArray) on = g_ptr_array_new ();
   g_autoptr(GPtrArray) incoming = g_ptr_array_new ();
-  Choice c = { plan, request, source, destination, on, incoming, json_object_new (), json_object_new () };
+  g_autoptr(GPtrArray) wishes = g_ptr_array_new ();
+  Choice c = { plan, request, source, destination, on, incoming, wishes, json_object_new (), json_object_new () };
 
   plan->multifd_channels = 0;
   plan->compression = g_strdup (request->compression != NULL ? request->compression : "none");
@@ -395,6 +441,7 @@ qmig_plan_choose_means (QmigPlan *plan, const QmigMigrateRequest *request, const
   choose_throttle (&c);
   choose_multifd (&c);
   choose_xbzrle (&c);
+  choose_postcopy (&c);
   plan_capabilities (&c);
   plan_parameters (&c);
 }

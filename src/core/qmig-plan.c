@@ -441,8 +441,9 @@ plan_commands (const Planning *p)
   g_autofree char *on = g_strjoinv (", ", p->plan->capabilities_on);
   g_autofree char *set = g_strdup_printf ("source: migrate-set-capabilities %s", on);
   g_autofree char *more = g_strjoinv (", ", p->plan->incoming_capabilities);
-  g_autofree char *incoming = g_strdup_printf ("destination: migrate-set-capabilities events, return-path, late-block-activate%s%s",
-                                               *more != '\0' ? ", " : "", more);
+  g_autofree char *wishes = g_strjoinv (", ", p->plan->incoming_wishes);
+  g_autofree char *incoming = g_strdup_printf ("destination: migrate-set-capabilities events, return-path, late-block-activate%s%s%s%s",
+                                               *more != '\0' ? ", " : "", more, *wishes != '\0' ? ", and where its host can " : "", wishes);
   g_autofree char *theirs = parameters_text ("destination: migrate-set-parameters", p->plan->incoming_parameters);
   g_autofree char *ours = parameters_text ("source: migrate-set-parameters", p->plan->parameters);
   gboolean tls = g_str_equal (p->plan->transport, "tls");
@@ -564,6 +565,7 @@ qmig_plan_incoming_spec (const QmigPlan *plan, const QmigMigrateRequest *request
   spec->port = plan->port;
   spec->port_last = plan->port_last;
   spec->capabilities = join (capabilities, plan->incoming_capabilities);
+  spec->wishes = g_strdupv (plan->incoming_wishes);
   spec->parameters = plan->incoming_parameters != NULL ? json_node_copy (plan->incoming_parameters) : NULL;
   return spec;
 }

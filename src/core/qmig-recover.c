@@ -41,6 +41,50 @@ source_has_handed_over (const QmigRecoverFacts *f)
   return f->source_status == QMP_MIGRATION_STATUS_COMPLETED && f->source_state == QMP_RUN_STATE_POSTMIGRATE;
 }
 
+/* Its part of the VM is not there alone any more; in postcopy-device it still is. */
+static gboolean
+source_is_in_postcopy (const QmigRecoverFacts *f)
+{
+  return !f->source_gone && qmp_migration_status_is_postcopy (f->source_status) && f->source_status != QMP_MIGRATION_STATUS_POSTCOPY_DEVICE;
+}
+
+/* Committed: what is left to do. */
+static QmigRecoverDecision
+finish (const QmigRecoverFacts *f)
+{
+  return go_on (f->postcopy ? "pages" : "release");
+}
+
+/* Each side has a part of the VM: nothing is ended, and nobody's word leads back. */
+static QmigRecoverDecision
+decide_in_postcopy (const QmigRecoverFacts *f)
+{
+  const char *until_commit = f->commit_intent ? "commit" : "switchover";
+
+  if (!f->postcopy)
+    return attention ("the source is in post-copy by another hand");
+  /* It is waited for, longer than here. */
+  if (f->destination_silent)
+    return go_on (qmig_step_index (f->step) > qmig_step_index ("commit") ? "pages" : until_commit);
+
+  switch ((QmigIncomingPhase) f->destination)
+    {
+    case QMIG_INCOMING_COMMITTED:
+      return go_on ("pages");
+    case QMIG_INCOMING_POSTCOPY:
+    case QMIG_INCOMING_LOADED:
+      return go_on (until_commit);
+    case QMIG_INCOMING_LISTENING:
+      return f->commit_intent ? attention ("the destination was told to run, but is not loaded") : go_on ("switchover");
+    case QMIG_INCOMING_LAUNCHING:
+    case QMIG_INCOMING_READY:
+      break;
+    case QMIG_INCOMING_GONE:
+      return attention ("the destination is gone, and in post-copy the source alone is not the VM");
+    }
+  return attention ("the source is in post-copy, and the destination never began");
+}
+
 /* The commit intent is on disk: the destination may have been told to run. */
 static QmigRecoverDecision
 decide_after_intent (const QmigRecoverFacts *f)
@@ -55,7 +99,12 @@ decide_after_intent (const QmigRecoverFacts *f)
     {
     case QMIG_INCOMING_COMMITTED:
       /* The truth, whatever the source says: that one is ended. */
-      return go_on ("release");
+      return finish (f);
+
+    case QMIG_INCOMING_POSTCOPY:
+      if (f->source_gone)
+        return attention ("the source is gone, and with it memory that the destination has not");
+      G_GNUC_FALLTHROUGH;
 
     case QMIG_INCOMING_LOADED:
       /* Paused after loading is where only our `cont` leads out of: it never ran. */
@@ -90,7 +139,9 @@ decide_without_source (const QmigRecoverFacts *f)
   if (f->destination_silent)
     return attention ("the source is gone and the destination's host does not answer");
   if (f->destination == QMIG_INCOMING_COMMITTED)
-    return go_on ("release"); /* by another hand, but it runs, and alone */
+    return finish (f); /* by another hand, but it runs, and alone */
+  if (f->destination == QMIG_INCOMING_POSTCOPY)
+    return attention ("the source is gone, and with it memory that the destination has not");
   /* Let through, it may have sent all before it died, and the destination be reading the rest: that loads, or ends by itself. */
   if (f->destination == QMIG_INCOMING_LISTENING && !is_going_back (f) && qmig_step_index (f->step) >= qmig_step_index ("switchover"))
     return go_on ("switchover");
@@ -107,12 +158,12 @@ static QmigRecoverDecision
 decide_before_intent (const QmigRecoverFacts *f)
 {
   gboolean loaded = !f->destination_silent && f->destination == QMIG_INCOMING_LOADED;
-  gboolean listening = !f->destination_silent && f->destination == QMIG_INCOMING_LISTENING;
+  gboolean listening = !f->destination_silent && (f->destination == QMIG_INCOMING_LISTENING || f->destination == QMIG_INCOMING_POSTCOPY);
 
   if (f->source_gone)
     return decide_without_source (f);
   if (!f->destination_silent && f->destination == QMIG_INCOMING_COMMITTED)
-    return is_assumed (f, "destination") ? go_on ("release") : attention ("the destination runs although it was never told to");
+    return is_assumed (f, "destination") ? finish (f) : attention ("the destination runs although it was never told to");
   if (is_going_back (f))
     return roll_back ("switchover");
   if (source_has_handed_over (f))
@@ -125,6 +176,8 @@ decide_before_intent (const QmigRecoverFacts *f)
 QmigRecoverDecision
 qmig_recover_decide (const QmigRecoverFacts *facts)
 {
+  if (source_is_in_postcopy (facts))
+    return decide_in_postcopy (facts);
   return facts->commit_intent ? decide_after_intent (facts) : decide_before_intent (facts);
 }
 
@@ -200,6 +253,7 @@ qmig_recover_look (QmigMigration *self, QmigRecoverDecision *decision, GError **
   QmigRecoverFacts facts = {
     .step = self->entry->step != NULL ? self->entry->step : "check",
     .commit_intent = self->entry->commit_intent,
+    .postcopy = self->entry->postcopy,
     .assume = self->assume,
   };
   g_autoptr(QmpWait) wait = qmp_wait_new (NULL, "both sides", qmig_limits.recover_ms);

@@ -81,6 +81,30 @@ qmig_sides_destination_is_gone (QmigMigration *self)
   return incoming != NULL && incoming->phase == QMIG_INCOMING_GONE;
 }
 
+static gboolean
+is_in_phase (QmigMigration *self, QmigIncomingPhase phase)
+{
+  const QmigIncoming *incoming = qmig_host_peek (self->host, NULL);
+
+  return incoming != NULL && incoming->phase == (int) phase;
+}
+
+gboolean
+qmig_sides_destination_has_landed (QmigMigration *self)
+{
+  return is_in_phase (self, QMIG_INCOMING_POSTCOPY) || qmig_sides_destination_is_loaded (self);
+}
+
+gboolean
+qmig_steps_is_in_postcopy (QmigMigration *self)
+{
+  if (!self->entry->postcopy)
+    return FALSE;
+  if (qmig_sides_source_is_gone (self))
+    return self->result->postcopy || (self->host != NULL && is_in_phase (self, QMIG_INCOMING_POSTCOPY));
+  return qmp_migration_status_is_postcopy (self->source->status) && self->source->status != QMP_MIGRATION_STATUS_POSTCOPY_DEVICE;
+}
+
 gboolean
 qmig_sides_destination_is_loaded (QmigMigration *self)
 {
@@ -89,13 +113,56 @@ qmig_sides_destination_is_loaded (QmigMigration *self)
   return incoming != NULL && (incoming->phase == QMIG_INCOMING_LOADED || incoming->phase == QMIG_INCOMING_COMMITTED);
 }
 
+/* QEMU before 8.2 has no status at all while it listens. */
+static gboolean
+is_loading (const QmigIncoming *incoming)
+{
+  QmpMigrationStatus status = qmp_migration_status_from_string (incoming->status);
+
+  return incoming->phase > QMIG_INCOMING_LISTENING || (status != QMP_MIGRATION_STATUS_NONE && status != QMP_MIGRATION_STATUS_SETUP);
+}
+
+gboolean
+qmig_sides_check_loading (QmigMigration *self, QmpWait *wait, GError **error)
+{
+  const QmigIncoming *heard = qmig_host_peek (self->host, NULL);
+  g_autoptr(QmigIncoming) incoming = NULL;
+  g_autoptr(QmpWait) once = NULL;
+  gint64 now_us = g_get_monotonic_time ();
+  g_autofree char *what = NULL;
+
+  if (self->sending_since_us == 0)
+    self->sending_since_us = now_us;
+  if (self->seen_loading || (heard != NULL && is_loading (heard)))
+    {
+      self->seen_loading = TRUE;
+      return TRUE;
+    }
+  if (now_us - self->sending_since_us < qmig_limits.load_ms * 1000)
+    return TRUE;
+
+  /* What was heard may be old: the host is asked, and one that is silent is no proof of anything. */
+  once = qmp_wait_new_within (wait, "the destination's host", qmig_limits.account_ms);
+  incoming = qmig_host_query (self->host, self->id, once, NULL);
+  self->seen_loading = incoming != NULL && is_loading (incoming);
+  if (incoming == NULL || self->seen_loading)
+    {
+      self->sending_since_us = now_us;
+      return TRUE;
+    }
+  what = g_strdup_printf ("the destination has not begun to load (status %s) %" G_GINT64_FORMAT " s after the source began to send: are all channels there?",
+                          incoming->status != NULL ? incoming->status : "none", qmig_limits.load_ms / 1000);
+  qmig_sides_set_failure (self, what, error);
+  return FALSE;
+}
+
 gboolean
 qmig_steps_destination_may_hold_vm (QmigMigration *self, QmpWait *wait)
 {
   g_autoptr(QmpWait) once = qmp_wait_new_within (wait, "the destination's host", qmig_limits.abort_ms);
   g_autoptr(QmigIncoming) incoming = self->host != NULL ? qmig_host_query (self->host, self->id, once, NULL) : NULL;
 
-  return incoming == NULL || incoming->phase == QMIG_INCOMING_LOADED || incoming->phase == QMIG_INCOMING_COMMITTED;
+  return incoming == NULL || incoming->phase == QMIG_INCOMING_POSTCOPY || incoming->phase == QMIG_INCOMING_LOADED || incoming->phase == QMIG_INCOMING_COMMITTED;
 }
 
 gboolean

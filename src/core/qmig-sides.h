@@ -28,6 +28,11 @@ gboolean qmig_news_wait (QmigNews *news, QmpWait *wait, gint64 tick_ms, GError *
 /* As last heard, without asking. */
 gboolean qmig_sides_destination_is_gone (QmigMigration *self);
 gboolean qmig_sides_destination_is_loaded (QmigMigration *self);
+/* FALSE, with the reason, once the source has been sending for a while and a destination that answers has not begun to load: both
+ * would wait for ever.  To be asked at each look at a source that sends. */
+gboolean qmig_sides_check_loading (QmigMigration *self, QmpWait *wait, GError **error);
+/* Loaded, or in post-copy, where it counts only together with a source that is in post-copy as well. */
+gboolean qmig_sides_destination_has_landed (QmigMigration *self);
 /* Proven by pidfd, or gone when the migration was taken up. */
 gboolean qmig_sides_source_is_gone (QmigMigration *self);
 

@@ -35,7 +35,7 @@ source_was_continued (QmigMigration *self, QmpWait *wait)
 {
   while (g_main_context_iteration (qmp_wait_get_context (wait), FALSE))
     ;
-  return self->source != NULL && !qmig_sides_source_is_gone (self) && self->source->run_state != QMP_RUN_STATE_POSTMIGRATE;
+  return self->source != NULL && !qmig_sides_source_is_gone (self) && !qmig_steps_is_in_postcopy (self) && self->source->run_state != QMP_RUN_STATE_POSTMIGRATE;
 }
 
 static QmigIncoming *
@@ -53,7 +53,11 @@ gboolean
 qmig_step_commit (QmigMigration *self, QmpWait *wait, GError **error)
 {
   gboolean doubt = self->told_before;
+  /* In post-copy the destination is all there is to wait for. */
+  g_autoptr(QmpWait) patient = qmig_steps_is_in_postcopy (self) ? qmp_wait_new (NULL, "the commit", qmig_limits.postcopy_ms) : NULL;
 
+  if (patient != NULL)
+    wait = patient;
   if (!doubt && qmig_sides_destination_is_gone (self))
     return fail_not_started (self, "it died before it was told to run", error);
   if (!doubt && source_was_continued (self, wait))
@@ -61,7 +65,8 @@ qmig_step_commit (QmigMigration *self, QmpWait *wait, GError **error)
   while (TRUE)
     {
       g_autoptr(GError) cause = NULL;
-      g_autoptr(QmigIncoming) incoming = start_destination (self, wait, &cause);
+      g_autoptr(QmpWait) once = qmp_wait_new_within (wait, "the commit", patient != NULL ? qmig_limits.reply_ms : qmp_wait_left_ms (wait));
+      g_autoptr(QmigIncoming) incoming = start_destination (self, once, &cause);
 
       if (incoming != NULL)
         {

@@ -81,6 +81,7 @@ turn_bounds (QmigMigration *self, const QmigKnobs *wanted, QmpWait *wait, GError
 
   merge_kind (QMIG_KNOB_BOUND, self->knobs, wanted);
   merge_kind (QMIG_KNOB_THROTTLE, self->knobs, wanted);
+  merge_kind (QMIG_KNOB_OURS, self->knobs, wanted);
   converge_policy_bound (self->entry->policy, self->knobs, NULL);
   tell_kind (self, QMIG_KNOB_BOUND, wanted, "sent", NULL);
   if (qmig_step_mind_bounds (self, wait, &cause))
@@ -97,7 +98,11 @@ turn_bounds (QmigMigration *self, const QmigKnobs *wanted, QmpWait *wait, GError
   converge_policy_bound (self->entry->policy, self->knobs, NULL);
   tell_kind (self, QMIG_KNOB_BOUND, wanted, "refused", cause->message);
   tell_kind (self, QMIG_KNOB_THROTTLE, wanted, "refused", cause->message);
-  return take_refusal (cause, error);
+  if (!take_refusal (cause, error))
+    return FALSE;
+  /* The engine is to go on within the bounds of before. */
+  (void) !qmig_step_mind_bounds (self, wait, NULL);
+  return TRUE;
 }
 
 static gboolean
@@ -138,8 +143,6 @@ turn_deadline (QmigMigration *self, const QmigKnobs *wanted)
 {
   if (wanted->deadline_ms == QMIG_UNSET)
     return;
-  merge_kind (QMIG_KNOB_OURS, self->knobs, wanted);
-  converge_policy_bound (self->entry->policy, self->knobs, NULL);
   qmig_migration_arm_deadline (self, wanted->deadline_ms);
   tell_kind (self, QMIG_KNOB_OURS, wanted, "accepted", NULL);
   tell_kind (self, QMIG_KNOB_OURS, wanted, "in-force", NULL);

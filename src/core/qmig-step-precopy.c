@@ -36,9 +36,9 @@ qmig_step_mind_pause (QmigMigration *self, GError **error)
   return qmig_journal_set_plan (self->journal, self->id, plan, error);
 }
 
-/* The address is the other host's word, and QEMU would take "exec:COMMAND" as well; nor may the stream go another way than planned. */
-static gboolean
-check_uri (QmigMigration *self, GError **error)
+/* QEMU would take "exec:COMMAND" as well; nor may the stream go another way than planned. */
+gboolean
+qmig_step_check_uri (QmigMigration *self, GError **error)
 {
   const char *transport = self->entry->plan->transport;
   gboolean by_unix = g_strcmp0 (transport, "unix") == 0 || g_strcmp0 (transport, "ssh") == 0;
@@ -66,7 +66,7 @@ start_migrate (QmigMigration *self, QmpWait *wait, GError **error)
       return FALSE;
     }
 
-  if (!check_uri (self, error) || !qmig_step_mind_pause (self, error))
+  if (!qmig_step_check_uri (self, error) || !qmig_step_mind_pause (self, error))
     return FALSE;
   if (!qmp_migrate (self->source->client, self->uri, reply, error))
     {
@@ -163,9 +163,13 @@ go_on_with_precopy (QmigMigration *self, gint64 begun_us, QmpWait *wait, GError 
         }
       break;
 
+    case QMP_MIGRATION_STATUS_ACTIVE:
+      if (!qmig_sides_check_loading (self, wait, error))
+        return FALSE;
+      break;
+
     case QMP_MIGRATION_STATUS_UNKNOWN:
     case QMP_MIGRATION_STATUS_WAIT_UNPLUG:
-    case QMP_MIGRATION_STATUS_ACTIVE:
     case QMP_MIGRATION_STATUS_POSTCOPY_DEVICE:
     case QMP_MIGRATION_STATUS_POSTCOPY_ACTIVE:
     case QMP_MIGRATION_STATUS_POSTCOPY_PAUSED:
@@ -201,7 +205,7 @@ static gboolean
 is_at_gate (QmigMigration *self)
 {
   return self->source->status == QMP_MIGRATION_STATUS_PRE_SWITCHOVER || self->source->status == QMP_MIGRATION_STATUS_DEVICE ||
-         self->source->status == QMP_MIGRATION_STATUS_COMPLETED;
+         self->source->status == QMP_MIGRATION_STATUS_COMPLETED || qmp_migration_status_is_postcopy (self->source->status);
 }
 
 /* Until the next look is due: passes may follow each other within a millisecond, QEMU's numbers do not. */
@@ -243,7 +247,7 @@ qmig_step_precopy (QmigMigration *self, QmpWait *wait, GError **error)
       if (is_at_gate (self))
         break;
       qmig_step_renew_lease (self, &renewed_us, wait);
-      if (!qmig_step_take_knobs (self, wait, error) || !pace_hold (self, wait, error) || !wait_for_next_look (self, &news, wait, error))
+      if (!qmig_step_take_knobs (self, wait, error) || !qmig_step_mind_postcopy (self, wait, error) || !pace_hold (self, wait, error) || !wait_for_next_look (self, &news, wait, error))
         return FALSE;
     }
   return TRUE;

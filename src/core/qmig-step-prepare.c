@@ -143,6 +143,34 @@ measure_clock (QmigMigration *self, QmpWait *wait)
     }
 }
 
+/* (transfer full): @list without @unwanted */
+static char **
+without (char **list, char **unwanted)
+{
+  g_autoptr(GStrvBuilder) kept = g_strv_builder_new ();
+
+  for (char **item = list; item != NULL && *item != NULL; item++)
+    if (!g_strv_contains ((const char *const *) unwanted, *item))
+      g_strv_builder_add (kept, *item);
+  return g_strv_builder_end (kept);
+}
+
+/* What was only allowed is no reason not to move. */
+static gboolean
+give_up_wishes (QmigMigration *self, const QmigIncoming *incoming, GError **error)
+{
+  QmigPlan *plan = self->entry->plan;
+  g_autofree char *why = g_strdup_printf ("'%s' cannot: %s", qmig_host_get_name (self->host), incoming->unfulfilled);
+  g_auto(GStrv) on = plan->capabilities_on;
+  g_auto(GStrv) off = plan->capabilities_off;
+
+  plan->capabilities_on = without (on, plan->incoming_wishes);
+  plan->capabilities_off = without (off, plan->incoming_wishes);
+  qmig_migration_log (self, "the move goes on without post-copy, which was allowed: %s", why);
+  qmig_migration_set_no_postcopy (self, why);
+  return qmig_migration_publish_bounds (self, error);
+}
+
 gboolean
 qmig_step_prepare (QmigMigration *self, QmpWait *wait, GError **error)
 {
@@ -159,6 +187,8 @@ qmig_step_prepare (QmigMigration *self, QmpWait *wait, GError **error)
   if (self->uri == NULL)
     return FALSE;
   qmig_migration_set_destination_pid (self, incoming->pid);
+  if (incoming->unfulfilled != NULL && !give_up_wishes (self, incoming, error))
+    return FALSE;
   measure_clock (self, wait);
   qmig_host_follow (self->host, self->id);
   return TRUE;

@@ -156,7 +156,7 @@ qmig_step_mind_bounds (QmigMigration *self, QmpWait *wait, GError **error)
 QmigDecision *
 qmig_step_decide (QmigMigration *self, QmigSample *sample)
 {
-  if (self->engine == NULL || self->source->status != QMP_MIGRATION_STATUS_ACTIVE || qmig_migration_is_hold_wanted (self))
+  if (self->engine == NULL || self->postcopy_started || self->source->status != QMP_MIGRATION_STATUS_ACTIVE || qmig_migration_is_hold_wanted (self))
     return NULL;
   return converge_engine_look (self->engine, sample, &sample->forecast);
 }
@@ -176,7 +176,7 @@ qmig_step_do_decision (QmigMigration *self, const QmigDecision *decision, QmpWai
       return qmig_step_apply_limits (self, wait, error);
 
     case QMIG_ACTION_POSTCOPY:
-      return TRUE;
+      return qmig_step_start_postcopy (self, wait, error);
 
     case QMIG_ACTION_ABORT:
       g_set_error (error, QMIG_ERROR, QMIG_EXIT_ROLLED_BACK, "it will not converge: %s", decision->text);

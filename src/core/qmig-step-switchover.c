@@ -72,8 +72,27 @@ pass_gate (QmigMigration *self, GCancellable *cancellable, GError **error)
       return FALSE;
     }
   qmig_fault_point ("gate", "switchover");
+  /* From the package on there is no way back, so that from here on nobody can cancel. */
+  if (self->entry->postcopy && !qmig_migration_pass_point_of_no_return (self, error))
+    return FALSE;
+  qmig_migration_set_postcopy (self, self->entry->postcopy);
   /* Its answer comes after the one that explains the stop. */
   return qmp_migrate_continue (self->source->client, wait, error) && qmig_step_mind_pause (self, error);
+}
+
+/* Past the package, with the source in post-copy: until the destination may be told to run. */
+static gboolean
+landing_is_over (QmigMigration *self, gboolean *over, GError **error)
+{
+  if (qmig_sides_source_is_gone (self))
+    return qmig_sides_fail_source_gone (self, error);
+  if (qmig_sides_destination_is_gone (self))
+    {
+      qmig_sides_set_failure (self, "the destination is gone, and in post-copy the source does not run again", error);
+      return FALSE;
+    }
+  *over = qmig_sides_destination_has_landed (self);
+  return TRUE;
 }
 
 /* Neither side's word alone: the source completed and in postmigrate, the destination loaded and not running. */
@@ -81,6 +100,8 @@ static gboolean
 switchover_is_over (QmigMigration *self, gboolean *over, QmpWait *wait, GError **error)
 {
   *over = FALSE;
+  if (qmig_steps_is_in_postcopy (self))
+    return landing_is_over (self, over, error);
   if (qmig_sides_source_is_gone (self))
     {
       *over = qmig_sides_destination_is_loaded (self);
@@ -109,6 +130,7 @@ gboolean
 qmig_step_switchover (QmigMigration *self, QmpWait *wait, GError **error)
 {
   g_autoptr(QmpWait) device = NULL;
+  g_autoptr(QmpWait) landing = NULL;
   gboolean through = TRUE;
   gboolean over = FALSE;
 
@@ -124,13 +146,19 @@ qmig_step_switchover (QmigMigration *self, QmpWait *wait, GError **error)
       QmigNews news = qmig_news_begin (self);
       gboolean nearly;
 
-      if (!switchover_is_over (self, &over, device, error))
+      /* There is no way back that a limit could lead to. */
+      if (landing == NULL && qmig_steps_is_in_postcopy (self))
+        landing = qmp_wait_new (NULL, "the destination in post-copy", qmig_limits.postcopy_ms);
+      if (!switchover_is_over (self, &over, landing != NULL ? landing : device, error))
         return FALSE;
       if (over)
-        return TRUE;
+        {
+          qmig_migration_set_postcopy (self, landing != NULL);
+          return TRUE;
+        }
       nearly = !qmig_sides_source_is_gone (self) && self->source->status == QMP_MIGRATION_STATUS_COMPLETED &&
                self->source->run_state != QMP_RUN_STATE_POSTMIGRATE;
-      if (!qmig_news_wait (&news, device, nearly ? 1 : 500, error))
+      if (!qmig_news_wait (&news, landing != NULL ? landing : device, nearly ? 1 : 500, error))
         return FALSE;
     }
 }

@@ -38,6 +38,18 @@ gboolean qmig_step_mind_pause (QmigMigration *self, GError **error);
 void qmig_step_renew_lease (QmigMigration *self, gint64 *renewed_us, QmpWait *wait);
 gboolean qmig_step_precopy (QmigMigration *self, QmpWait *wait, GError **error);
 
+/* The address is the other host's word: only where the planned transport leads. */
+gboolean qmig_step_check_uri (QmigMigration *self, GError **error);
+
+/* qmig-step-postcopy.c */
+/* Durable before QEMU is told.  The source stops by itself soon after, at the gate.  A refusal of QEMU is told, and pre-copy goes on. */
+gboolean qmig_step_start_postcopy (QmigMigration *self, QmpWait *wait, GError **error);
+/* Starts it where somebody wants it, once. */
+gboolean qmig_step_mind_postcopy (QmigMigration *self, QmpWait *wait, GError **error);
+/* Until the destination has every page; a broken link is taken up again, for as long as both QEMUs live.
+ * @error: QMIG_EXIT_ATTENTION when one is gone, or the link stays broken */
+gboolean qmig_step_pages (QmigMigration *self, QmpWait *wait, GError **error);
+
 /* qmig-step-switchover.c: stage 3, and the way back to a source that runs */
 gboolean qmig_step_switchover (QmigMigration *self, QmpWait *wait, GError **error);
 gboolean qmig_undo_switchover (QmigMigration *self, QmpWait *wait, GError **error);

@@ -7,6 +7,7 @@ QmigLimits qmig_limits = {
   .reply_ms = 10000,
   .account_ms = 1000,
   .setup_ms = 30000,
+  .load_ms = 10000,
   .stall_ms = 30000,
   .renew_ms = 5000,
   .device_ms = 10000,
@@ -14,6 +15,9 @@ QmigLimits qmig_limits = {
   .look_back_ms = 2000,
   .linger_ms = 10000,
   .abort_ms = 5000,
+  .postcopy_ms = 10 * 60 * 1000,
+  .postcopy_stall_ms = 5000,
+  .postcopy_retry_ms = 1000,
   .recover_ms = 30000,
 };
 
@@ -26,14 +30,15 @@ qmig_fault_point (const char *when, const char *step)
 #pragma GCC diagnostic pop
 
 const QmigStep qmig_steps[] = {
-  /* name         stage                      run                   undo                  seconds  one way  in blackout */
-  { "check",      QMIG_STAGE_PRE_MIGRATION,  qmig_step_check,      NULL,                 30,      FALSE,   FALSE },
-  { "prepare",    QMIG_STAGE_RESERVATION,    qmig_step_prepare,    qmig_undo_prepare,    300,     FALSE,   FALSE },
-  { "tune",       QMIG_STAGE_RESERVATION,    qmig_step_tune,       qmig_undo_tune,       10,      FALSE,   FALSE },
-  { "precopy",    QMIG_STAGE_PRE_COPY,       qmig_step_precopy,    qmig_undo_precopy,    -1,      FALSE,   FALSE },
-  { "switchover", QMIG_STAGE_STOP_AND_COPY,  qmig_step_switchover, qmig_undo_switchover, 10,      FALSE,   TRUE },
-  { "commit",     QMIG_STAGE_COMMITMENT,     qmig_step_commit,     qmig_undo_commit,     30,      TRUE,    TRUE },
-  { "release",    QMIG_STAGE_ACTIVATION,     qmig_step_release,    NULL,                 30,      TRUE,    FALSE },
+  /* name         stage                      run                   undo                  seconds  one way  post-copy  in blackout */
+  { "check",      QMIG_STAGE_PRE_MIGRATION,  qmig_step_check,      NULL,                 30,      FALSE,   FALSE,     FALSE },
+  { "prepare",    QMIG_STAGE_RESERVATION,    qmig_step_prepare,    qmig_undo_prepare,    300,     FALSE,   FALSE,     FALSE },
+  { "tune",       QMIG_STAGE_RESERVATION,    qmig_step_tune,       qmig_undo_tune,       10,      FALSE,   FALSE,     FALSE },
+  { "precopy",    QMIG_STAGE_PRE_COPY,       qmig_step_precopy,    qmig_undo_precopy,    -1,      FALSE,   FALSE,     FALSE },
+  { "switchover", QMIG_STAGE_STOP_AND_COPY,  qmig_step_switchover, qmig_undo_switchover, 10,      FALSE,   FALSE,     TRUE },
+  { "commit",     QMIG_STAGE_COMMITMENT,     qmig_step_commit,     qmig_undo_commit,     30,      TRUE,    FALSE,     TRUE },
+  { "pages",      QMIG_STAGE_ACTIVATION,     qmig_step_pages,      NULL,                 -1,      TRUE,    TRUE,      FALSE },
+  { "release",    QMIG_STAGE_ACTIVATION,     qmig_step_release,    NULL,                 30,      TRUE,    FALSE,     FALSE },
 };
 const gsize qmig_n_steps = G_N_ELEMENTS (qmig_steps);
 

@@ -18,6 +18,7 @@ typedef struct
   gboolean (*undo) (QmigMigration *self, QmpWait *wait, GError **error); /* (nullable) */
   int seconds;        /* for run; negative: as long as it takes */
   gboolean one_way;   /* its begin is the commit intent; the user's cancel no longer counts */
+  gboolean in_postcopy; /* part of such a migration alone */
   gboolean in_blackout; /* the guest stands still: run tells its stage itself, once that keeps nobody waiting */
 } QmigStep;
 
@@ -32,6 +33,9 @@ gboolean qmig_steps_attach (QmigMigration *self, gboolean may_be_gone, QmpWait *
 
 /* Whether the destination holds all of the VM, or nobody can say that it does not. */
 gboolean qmig_steps_destination_may_hold_vm (QmigMigration *self, QmpWait *wait);
+
+/* The source has given the VM away and still has part of its memory: nothing may be ended, and nothing goes back. */
+gboolean qmig_steps_is_in_postcopy (QmigMigration *self);
 
 /* Stage 0 without a migration: facts of both sides, judged.  @clock: (out): the destination's against ours.  (transfer full) */
 QmigPlan *qmig_steps_plan (const QmigEnv *env, const QmigJournalEntry *entry, QmigInstance *source, QmigHost *host,

@@ -134,6 +134,8 @@ static const struct
   { "POST /v1/hosts", QMIG_ROLE_ADMIN },
   { "DELETE /v1/hosts/*", QMIG_ROLE_ADMIN },
   { "POST /v1/hosts/*/test", QMIG_ROLE_OPERATOR },
+  { "GET /v1/policies", QMIG_ROLE_VIEWER },
+  { "GET /v1/policies/*", QMIG_ROLE_VIEWER },
   { "GET /v1/vms", QMIG_ROLE_VIEWER },
   { "POST /v1/vms", QMIG_ROLE_OPERATOR },
   { "GET /v1/vms/*", QMIG_ROLE_VIEWER },

@@ -96,6 +96,22 @@ test_vm (Fixture *fixture, gconstpointer data)
 }
 
 static void
+test_policy (Fixture *fixture, gconstpointer data)
+{
+  const char *list = "{\"schema\":\"qmig.policy-list/1\",\"items\":[{\"name\":\"gentle\",\"about\":\"slows nothing\",\"downtime_ms\":300,"
+                     "\"bandwidth_bytes_per_s\":0,\"throttle_max_percent\":0,\"allow_postcopy\":false,\"patience_ms\":20000},"
+                     "{\"name\":\"mine\",\"problem\":\"unknown key 'x'\"}]}";
+
+  fake_agent_answer (fixture->agent, "GET", "/v1/policies", 200, list);
+  fake_agent_answer (fixture->agent, "GET", "/v1/policies/gentle", 200,
+                     "{\"name\":\"gentle\",\"about\":\"slows nothing\",\"downtime_ms\":300,\"bandwidth_bytes_per_s\":0}");
+  fake_agent_answer (fixture->agent, "GET", "/v1/policies/gentel", 404, PROBLEM ("10", "there is no policy 'gentel', did you mean 'gentle'?"));
+  assert_run (fixture, "policy-list", "policy list");
+  assert_run (fixture, "policy-show", "policy show gentle");
+  assert_status (fixture, "policy show gentel", 10, "did you mean 'gentle'?");
+}
+
+static void
 test_vm_acts (Fixture *fixture, gconstpointer data)
 {
   FakeAgent *agent = fixture->agent;
@@ -207,7 +223,11 @@ test_steering (Fixture *fixture, gconstpointer data)
 
   assert_status (fixture, "tune last --bandwidth 10Gbit/s --downtime 300ms", 0, NULL);
   g_assert_cmpstr (fake_agent_get_body (agent, "PATCH", knobs), ==,
-                   "{\"downtime_ms\":300,\"bandwidth_bytes_per_s\":1250000000,\"deadline_ms\":null}");
+                   "{\"downtime_ms\":300,\"bandwidth_bytes_per_s\":1250000000,\"deadline_ms\":null,\"throttle_max_percent\":null,"
+                   "\"postcopy_bandwidth_bytes_per_s\":null,\"xbzrle_cache_bytes\":null}");
+  assert_status (fixture, "tune last --throttle-max 30% --postcopy-bandwidth max --xbzrle-cache 64M", 0, NULL);
+  g_assert_nonnull (strstr (fake_agent_get_body (agent, "PATCH", knobs),
+                            "\"throttle_max_percent\":30,\"postcopy_bandwidth_bytes_per_s\":0,\"xbzrle_cache_bytes\":67108864"));
   assert_status (fixture, "tune last --bandwidth max", 0, NULL);
   g_assert_nonnull (strstr (fake_agent_get_body (agent, "PATCH", knobs), "\"bandwidth_bytes_per_s\":0"));
   assert_status (fixture, "tune last", 2, "--bandwidth");
@@ -327,6 +347,7 @@ main (int argc, char **argv)
   g_test_init (&argc, &argv, NULL);
 #define ADD(path, func) g_test_add (path, Fixture, NULL, set_up, func, tear_down)
   ADD ("/cli/commands/vm", test_vm);
+  ADD ("/cli/commands/policy", test_policy);
   ADD ("/cli/commands/vm-acts", test_vm_acts);
   ADD ("/cli/commands/vm-qmp", test_vm_qmp);
   ADD ("/cli/commands/hosts", test_hosts);

@@ -107,7 +107,8 @@ test_request (Fixture *fixture, gconstpointer data)
   g_autoptr(Run) run = fake_agent_run (
     fixture->agent, "migrate web01 beta --downtime 300ms --bandwidth 10Gbit/s --deadline 2m --transport tcp --listen ::1 "
                     "--port 5000-5010 --qemu /opt/qemu --target-arg -device --target-arg=foo --new-name web02 --hold "
-                    "--expect downtime=300ms,rounds=10 --reason because --idempotency-key k1");
+                    "--expect downtime=300ms,rounds=10 --reason because --idempotency-key k1 --policy must-finish --allow postcopy,pause "
+                    "--throttle-max 40% --postcopy-bandwidth 1GiB/s --xbzrle-cache 64M --multifd 6 --compression zstd");
   g_autoptr(QmigMigrateRequest) request
     = qmig_migrate_request_from_text (fake_agent_get_body (fixture->agent, "POST", "/v1/migrations"), -1, NULL);
 
@@ -117,6 +118,14 @@ test_request (Fixture *fixture, gconstpointer data)
   g_assert_cmpint (request->knobs->downtime_ms, ==, 300);
   g_assert_cmpint (request->knobs->bandwidth_bytes_per_s, ==, 1250000000);
   g_assert_cmpint (request->knobs->deadline_ms, ==, 120000);
+  g_assert_cmpint (request->knobs->throttle_max_percent, ==, 40);
+  g_assert_cmpint (request->knobs->postcopy_bandwidth_bytes_per_s, ==, 1073741824);
+  g_assert_cmpint (request->knobs->xbzrle_cache_bytes, ==, 67108864);
+  g_assert_cmpstr (request->policy, ==, "must-finish");
+  g_assert_cmpstr (request->allow[0], ==, "postcopy");
+  g_assert_cmpstr (request->allow[1], ==, "pause");
+  g_assert_cmpint (request->multifd_channels, ==, 6);
+  g_assert_cmpstr (request->compression, ==, "zstd");
   g_assert_cmpstr (request->transport, ==, "tcp");
   g_assert_cmpstr (request->listen, ==, "::1");
   g_assert_cmpint (request->port, ==, 5000);

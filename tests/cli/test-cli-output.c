@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "cli-news.h"
 #include "cli-output.h"
 #include "cli-progress.h"
 #include "cli-summary.h"
 #include "fake-agent.h"
+#include "json-strict.h"
 
 #include <locale.h>
 #include <string.h>
@@ -199,6 +201,77 @@ test_progress (void)
   g_assert_cmpstr (line, ==, "pre-copy: 4.20 s, 256 MiB left, 812 MiB/s, dirty 45 MiB/s, pass 3");
 }
 
+/* -- news on the way ---------------------------------------------------------------- */
+
+static void
+test_knob_news (void)
+{
+  static const struct { const char *data, *text; } cases[] = {
+    { "{'knob':'downtime','value':400,'state':'sent'}", "downtime 400 ms: sent to QEMU" },
+    { "{'knob':'bandwidth','value':0,'state':'accepted'}", "bandwidth max: accepted" },
+    { "{'knob':'bandwidth','value':524288000,'state':'in-force'}", "bandwidth 500 MiB/s: in force" },
+    { "{'knob':'throttle-max','value':30,'state':'in-force'}", "throttle-max 30%: in force" },
+    { "{'knob':'xbzrle-cache','value':67108864,'state':'refused','why':'no'}", "xbzrle-cache 64 MiB: refused: no" },
+    { "{'knob':'new-one','value':7,'state':'new-state'}", "new-one 7: new-state" },
+    { "{'value':7}", NULL },
+  };
+
+  for (gsize i = 0; i < G_N_ELEMENTS (cases); i++)
+    {
+      g_autofree char *json = g_strdelimit (g_strdup (cases[i].data), "'", '"');
+      g_autoptr(JsonObject) data = json_strict_parse_object (json, strlen (json), &json_strict_limits_api, NULL);
+      g_autofree char *text = cli_news_knob_text (data);
+
+      g_assert_cmpstr (text, ==, cases[i].text);
+    }
+}
+
+static void
+test_forecast_news (void)
+{
+  g_autoptr(QmigForecast) forecast = qmig_forecast_new ();
+  g_autoptr(QmigSample) sample = qmig_sample_new ();
+  g_autofree char *early = cli_news_forecast_text (forecast);
+  g_autofree char *range = NULL;
+  g_autofree char *one = NULL;
+  g_autofree char *line = NULL;
+
+  g_assert_cmpstr (early, ==, "not enough data");
+  forecast->verdict = QMIG_VERDICT_CONVERGING;
+  forecast->eta_ms = 10000;
+  forecast->eta_low_ms = 8000;
+  forecast->eta_high_ms = 12000;
+  forecast->downtime_ms = 60;
+  range = cli_news_forecast_text (forecast);
+  g_assert_cmpstr (range, ==, "converging, done in 8.00 s to 12.0 s, downtime 60 ms");
+  forecast->eta_low_ms = forecast->eta_high_ms;
+  forecast->downtime_low_ms = 40;
+  forecast->downtime_high_ms = 90;
+  one = cli_news_forecast_text (forecast);
+  g_assert_cmpstr (one, ==, "converging, done in 10.0 s, downtime 40 ms to 90 ms");
+
+  sample->stage = QMIG_STAGE_PRE_COPY;
+  sample->pass = 2;
+  sample->throttle_percent = 30;
+  sample->forecast = g_steal_pointer (&forecast);
+  line = cli_progress_line_text (sample);
+  g_assert_cmpstr (line, ==, "pre-copy: pass 2, throttled 30%, converging, done in 10.0 s, downtime 40 ms to 90 ms");
+}
+
+static void
+test_decision_news (void)
+{
+  g_autoptr(QmigDecision) decision = qmig_decision_new ();
+  g_autofree char *bare = cli_news_decision_text (decision);
+  g_autofree char *full = NULL;
+
+  g_assert_cmpstr (bare, ==, "wait: no reason was given");
+  decision->rule = g_strdup ("throttle");
+  decision->text = g_strdup ("30% is enough");
+  full = cli_news_decision_text (decision);
+  g_assert_cmpstr (full, ==, "throttle: 30% is enough");
+}
+
 static QmigResult *
 moved (void)
 {
@@ -259,6 +332,9 @@ main (int argc, char **argv)
   g_test_add_func ("/cli/output/values", test_values);
   g_test_add_func ("/cli/output/color", test_color);
   g_test_add_func ("/cli/progress", test_progress);
+  g_test_add_func ("/cli/news/knobs", test_knob_news);
+  g_test_add_func ("/cli/news/forecast", test_forecast_news);
+  g_test_add_func ("/cli/news/decisions", test_decision_news);
   g_test_add_func ("/cli/summary", test_summaries);
   return g_test_run ();
 }

@@ -144,6 +144,7 @@ usual_run_state (QmigIncomingPhase phase)
     case QMIG_INCOMING_READY:
     case QMIG_INCOMING_LISTENING:
       return "inmigrate";
+    case QMIG_INCOMING_POSTCOPY:
     case QMIG_INCOMING_LOADED:
       return "paused";
     case QMIG_INCOMING_COMMITTED:
@@ -175,6 +176,16 @@ fake_host_set_error (FakeHost *self, const char *text)
 
   g_free (self->state->error);
   self->state->error = g_strdup (text);
+  change (self);
+}
+
+void
+fake_host_set_status (FakeHost *self, const char *status)
+{
+  g_autoptr(GMutexLocker) locker = g_mutex_locker_new (&self->lock);
+
+  g_free (self->state->status);
+  self->state->status = g_strdup (status);
   change (self);
 }
 
@@ -364,7 +375,8 @@ act_renew (FakeHost *self, GError **error)
 static gboolean
 may_run (FakeHost *self)
 {
-  return self->state->phase == QMIG_INCOMING_LOADED || self->state->phase == QMIG_INCOMING_COMMITTED;
+  return self->state->phase == QMIG_INCOMING_POSTCOPY || self->state->phase == QMIG_INCOMING_LOADED ||
+         self->state->phase == QMIG_INCOMING_COMMITTED;
 }
 
 static gboolean
@@ -372,7 +384,7 @@ act_commit (FakeHost *self, GError **error)
 {
   if (!may_run (self))
     return refuse (self, QMIG_EXIT_REFUSED, "commit", error);
-  if (self->state->phase == QMIG_INCOMING_LOADED)
+  if (self->state->phase != QMIG_INCOMING_COMMITTED)
     {
       self->state->resumed_us = g_get_real_time ();
       enter (self, QMIG_INCOMING_COMMITTED, "running");
@@ -385,7 +397,7 @@ act_accept (FakeHost *self, GError **error)
 {
   if (!may_run (self))
     return refuse (self, QMIG_EXIT_REFUSED, "accept", error);
-  if (self->state->phase == QMIG_INCOMING_LOADED)
+  if (self->state->phase != QMIG_INCOMING_COMMITTED)
     enter (self, QMIG_INCOMING_COMMITTED, "paused");
   return TRUE;
 }
@@ -408,13 +420,24 @@ act_release (FakeHost *self, GError **error)
   return TRUE;
 }
 
+static gboolean
+act_recover (FakeHost *self, GError **error)
+{
+  if (self->state->phase == QMIG_INCOMING_GONE)
+    return refuse (self, QMIG_EXIT_ERROR, "recover", error);
+  g_free (self->state->uri);
+  self->state->uri = g_strdup ("tcp:192.0.2.1:49153");
+  change (self);
+  return TRUE;
+}
+
 static const struct
 {
   const char *name;
   gboolean (*act) (FakeHost *self, GError **error);
 } acts[] = {
   { "hold", act_hold }, { "renew", act_renew }, { "commit", act_commit },
-  { "accept", act_accept }, { "abort", act_abort }, { "release", act_release },
+  { "accept", act_accept }, { "abort", act_abort }, { "release", act_release }, { "recover", act_recover },
 };
 
 static QmigIncoming *

@@ -12,7 +12,7 @@
  *
  * Without a script it is a host with room for everything, whose acts move one
  * destination from phase to phase as qmig-host.h says: prepare → LISTENING,
- * commit and accept → COMMITTED, abort → GONE.  The rest is the test's:
+ * commit and accept → COMMITTED, abort → GONE, recover → another uri.  The rest is the test's:
  * loading takes a fake_host_set_phase().
  *
  * A call is named "facts", "prepare", "query", "follow" or by its act.  The
@@ -37,6 +37,8 @@ void fake_host_set_phase (FakeHost *self, QmigIncomingPhase phase);
 QmigIncomingPhase fake_host_get_phase (FakeHost *self);
 /* QEMU's reason, as the destination's host tells it. */
 void fake_host_set_error (FakeHost *self, const char *text);
+/* QEMU's word for its migration. */
+void fake_host_set_status (FakeHost *self, const char *status);
 /* Where it says that its destination listens. */
 void fake_host_set_uri (FakeHost *self, const char *uri);
 /* Nothing is answered any more (QMIG_EXIT_UNREACHABLE), nothing is heard, and nothing happens. */

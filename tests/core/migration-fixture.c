@@ -72,7 +72,7 @@ assert_written (Fixture *f, const char *call)
         /* A switchover that was called off may be on its way back before the fake gets to the one thing it had sent. */
         if (!g_str_equal (call, "migrate-continue") || !g_str_has_prefix (entry->step, "undo-"))
           g_assert_cmpstr (entry->step, ==, owners[i].step);
-        g_assert_cmpint (entry->commit_intent, ==, g_str_equal (entry->step, "commit") || g_str_equal (entry->step, "release"));
+        g_assert_cmpint (entry->commit_intent, ==, g_str_equal (entry->step, "commit") || g_str_equal (entry->step, "pages") || g_str_equal (entry->step, "release"));
       }
 }
 
@@ -112,12 +112,28 @@ on_query_status (FakeQemu *qemu, const char *command, JsonObject *arguments, gpo
   return answer;
 }
 
+/* The rest follows at once, and both say so. */
+static char *
+resume (Fixture *f)
+{
+  g_autoptr(GMutexLocker) locker = g_mutex_locker_new (&f->lock);
+
+  g_assert_cmpstr (f->status, ==, "postcopy-paused");
+  g_assert_cmpuint (fake_host_count (f->host, "recover"), >, 0);
+  set_source (f, "finish-migrate", "postcopy-active");
+  set_source (f, "postmigrate", "completed");
+  fake_host_set_status (f->host, "completed");
+  return g_strdup ("{}");
+}
+
 static char *
 on_migrate (FakeQemu *qemu, const char *command, JsonObject *arguments, gpointer data)
 {
   Fixture *f = data;
   g_autoptr(GMutexLocker) locker = NULL;
 
+  if (json_strict_bool (arguments, "resume", FALSE))
+    return resume (f);
   assert_written (f, command);
   locker = g_mutex_locker_new (&f->lock);
   g_free (f->status_before);
@@ -289,8 +305,10 @@ on_host_call (FakeHost *host, const char *call, QmpWait *wait, gpointer data, GE
     }
   if ((g_str_equal (call, "commit") || g_str_equal (call, "accept")) && f->stdin_fd >= 0)
     {
-      g_assert_cmpstr (f->run_state, ==, "postmigrate");
-      g_assert_cmpstr (f->status, ==, "completed");
+      gboolean postcopy = fake_host_get_phase (f->host) == QMIG_INCOMING_POSTCOPY && g_str_has_prefix (f->status, "postcopy-");
+
+      g_assert_true (postcopy || g_str_equal (f->run_state, "postmigrate"));
+      g_assert_true (postcopy || g_str_equal (f->status, "completed"));
     }
   g_mutex_unlock (&f->lock);
   return f->on_call == NULL || f->on_call (host, call, wait, f, error);
@@ -533,6 +551,21 @@ fixture_begin_dead (Fixture *f, const char *step, gboolean intent)
     g_assert_true (qmig_journal_set_plan (journal, entry->id, plan, &error));
   g_assert_true (qmig_journal_begin (journal, entry->id, step, intent ? QMIG_BEGIN_INTENT : QMIG_BEGIN_STEP, &error));
   g_assert_no_error (error);
+}
+
+void
+fixture_begin_dead_in_postcopy (Fixture *f, const char *step, gboolean intent, QmigIncomingPhase phase)
+{
+  g_autoptr(GError) error = NULL;
+  g_autoptr(QmigJournal) journal = NULL;
+
+  fixture_begin_dead (f, step, intent);
+  journal = qmig_journal_open (f->env.state_dir, &error);
+  g_assert_no_error (error);
+  g_assert_true (qmig_journal_set_postcopy (journal, ID, &error));
+  fixture_set_source (f, "finish-migrate", "postcopy-paused");
+  fake_host_set_phase (f->host, phase);
+  fake_host_set_status (f->host, "postcopy-paused");
 }
 
 void

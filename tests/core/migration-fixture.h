@@ -76,6 +76,8 @@ QmigJournalEntry *fixture_entry (Fixture *f);
 void fixture_start (Fixture *f);
 /* As an agent left it that was killed in @step: in the journal, nowhere else. */
 void fixture_begin_dead (Fixture *f, const char *step, gboolean intent);
+/* The same, in post-copy: part of the VM is on either side, and the link between them lost.  @phase: of the destination */
+void fixture_begin_dead_in_postcopy (Fixture *f, const char *step, gboolean intent, QmigIncomingPhase phase);
 void fixture_recover (Fixture *f, const char *assume);
 /* Until the migration's thread is at its end.  Returns the result.  (transfer full) */
 QmigResult *fixture_join (Fixture *f);

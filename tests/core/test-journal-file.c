@@ -161,6 +161,7 @@ fill_specimen (Fixture *f)
   fixture_create (f, "m-open", 3);
   g_assert_true (qmig_journal_set_plan (f->journal, "m-open", plan, &error));
   g_assert_true (qmig_journal_begin (f->journal, "m-open", "commit", QMIG_BEGIN_INTENT, &error));
+  g_assert_true (qmig_journal_set_postcopy (f->journal, "m-open", &error));
   g_assert_true (qmig_journal_reserve (f->journal, spec, &error));
   g_assert_true (qmig_journal_reservation_launched (f->journal, "m-incoming", 4711, 888000, &error));
   g_assert_true (qmig_journal_reservation_held (f->journal, "m-incoming", &error));
@@ -171,7 +172,7 @@ fill_specimen (Fixture *f)
 }
 
 static void
-assert_specimen_migrations (QmigJournal *journal)
+assert_specimen_migrations (QmigJournal *journal, gboolean postcopy)
 {
   g_autoptr(GError) error = NULL;
   g_autoptr(QmigMigrationInfo) done = qmig_journal_info (journal, "m-done", &error);
@@ -188,6 +189,7 @@ assert_specimen_migrations (QmigJournal *journal)
   g_assert_cmpint (doubt->result->outcome, ==, QMIG_OUTCOME_ATTENTION);
   g_assert_cmpstr (open->step, ==, "commit");
   g_assert_true (open->commit_intent);
+  g_assert_cmpint (open->postcopy, ==, postcopy);
   g_assert_cmpint (open->source_pid, ==, 3);
   g_assert_cmpint (open->source_start_time, ==, 777000);
   g_assert_cmpstr (open->request->reason, ==, "kernel update");
@@ -222,7 +224,7 @@ assert_specimen_changes (QmigJournal *journal, guint n)
 }
 
 static void
-assert_specimen (Fixture *f, const char *name, guint n_changes)
+assert_specimen (Fixture *f, const char *name, guint n_changes, gboolean postcopy)
 {
   g_autofree char *stored = g_test_build_filename (G_TEST_DIST, "specimen", name, NULL);
   g_autoptr(GBytes) bytes = read_bytes (stored);
@@ -231,7 +233,7 @@ assert_specimen (Fixture *f, const char *name, guint n_changes)
   g_assert_cmpint (g_mkdir (f->dir, 0700), ==, 0);
   write_bytes (f->path, bytes);
   fixture_open (f);
-  assert_specimen_migrations (f->journal);
+  assert_specimen_migrations (f->journal, postcopy);
   assert_specimen_host (f->journal);
   assert_specimen_changes (f->journal, n_changes);
   /* And it goes on from there. */
@@ -244,19 +246,25 @@ assert_specimen (Fixture *f, const char *name, guint n_changes)
 static void
 test_specimen_1 (Fixture *f, gconstpointer data)
 {
-  assert_specimen (f, "journal-1.db", 0);
+  assert_specimen (f, "journal-1.db", 0, FALSE);
 }
 
 static void
 test_specimen_2 (Fixture *f, gconstpointer data)
 {
-  assert_specimen (f, "journal-2.db", 1);
+  assert_specimen (f, "journal-2.db", 1, FALSE);
 }
 
 static void
 test_specimen_3 (Fixture *f, gconstpointer data)
 {
-  assert_specimen (f, "journal-3.db", 1);
+  assert_specimen (f, "journal-3.db", 1, TRUE);
+}
+
+static void
+test_specimen_4 (Fixture *f, gconstpointer data)
+{
+  assert_specimen (f, "journal-4.db", 1, TRUE);
 }
 
 /* What this qmig writes today is what the specimen says. */
@@ -273,7 +281,7 @@ test_specimen_of_today (Fixture *f, gconstpointer data)
       write_bytes (wanted, bytes);
     }
   fixture_open (f);
-  assert_specimen_migrations (f->journal);
+  assert_specimen_migrations (f->journal, TRUE);
   assert_specimen_host (f->journal);
   assert_specimen_changes (f->journal, 1);
 }
@@ -425,6 +433,7 @@ main (int argc, char **argv)
   add ("/journal-file/specimen-1", test_specimen_1);
   add ("/journal-file/specimen-2", test_specimen_2);
   add ("/journal-file/specimen-3", test_specimen_3);
+  add ("/journal-file/specimen-4", test_specimen_4);
   add ("/journal-file/specimen-of-today", test_specimen_of_today);
   add ("/journal-file/no-database", test_no_database);
   add ("/journal-file/broken-pages", test_broken_pages);

@@ -212,6 +212,14 @@ stall (Fixture *f, const char *point)
   fixture_set_source (f, "running", "wait-unplug");
 }
 
+/* The source sends, and the destination waits for a channel that never comes. */
+static void
+never_loads (Fixture *f, const char *point)
+{
+  never_at_gate (f, point);
+  qmig_limits.load_ms = 300;
+}
+
 static void
 short_deadline (Fixture *f, const char *point)
 {
@@ -507,6 +515,8 @@ static const Case cases[] = {
     BEGUN " migrate migrate_cancel " UNTUNED, "does not get through", "running", QMIG_INCOMING_GONE },
   { "precopy/stalled", renew_often, NULL, stall, QMIG_OUTCOME_ROLLED_BACK, QMIG_EXIT_ROLLED_BACK, QMIG_LOCATION_SOURCE,
     BEGUN " migrate migrate_cancel " UNTUNED, "no byte was sent", "running", QMIG_INCOMING_GONE },
+  { "precopy/never-loads", never_loads, NULL, NULL, QMIG_OUTCOME_ROLLED_BACK, QMIG_EXIT_ROLLED_BACK, QMIG_LOCATION_SOURCE,
+    BEGUN " migrate migrate_cancel " UNTUNED, "has not begun to load", "running", QMIG_INCOMING_GONE },
   { "precopy/source-lost", renew_often, NULL, kill_source, QMIG_OUTCOME_ATTENTION, QMIG_EXIT_ATTENTION, QMIG_LOCATION_NONE,
     BEGUN " migrate abort", "", NULL, QMIG_INCOMING_GONE },
   { "precopy/guest-ended", renew_often, NULL, guest_powers_off, QMIG_OUTCOME_GUEST_ENDED, QMIG_EXIT_ERROR, QMIG_LOCATION_NONE,

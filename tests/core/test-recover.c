@@ -7,7 +7,7 @@
 #define SILENT -1
 
 static const char *const steps[] = {
-  "prepare", "tune", "precopy", "switchover", "commit", "release",
+  "prepare", "tune", "precopy", "switchover", "commit", "pages", "release",
   "undo-commit", "undo-switchover", "undo-precopy", "undo-tune", "undo-prepare",
 };
 static const char *const words[] = { NULL, "source", "destination" };
@@ -34,6 +34,9 @@ typedef struct
 #define NEWER { "finish-migrate", "teleporting" }
 #define BY_HAND { "running", "completed" }
 #define PAUSED { "paused", "active" }
+#define PACKAGE_SENT { "finish-migrate", "postcopy-device" }
+#define IN_POSTCOPY { "finish-migrate", "postcopy-active" }
+#define LINK_LOST { "finish-migrate", "postcopy-paused" }
 
 static const struct
 {
@@ -43,6 +46,7 @@ static const struct
   int destination;
   const char *assume;
   const char *expected; /* "go-on STEP", "roll-back STEP", "attention" */
+  gboolean postcopy;
 } rows[] = {
   /* prepared at most: nobody migrates yet */
   { "prepare", FALSE, NEVER_MIGRATED, QMIG_INCOMING_LAUNCHING, NULL, "roll-back switchover" },
@@ -159,6 +163,34 @@ static const struct
   { "undo-commit", TRUE, HANDED_OVER, QMIG_INCOMING_COMMITTED, NULL, "go-on release" },
   { "undo-commit", TRUE, GONE, QMIG_INCOMING_LOADED, NULL, "go-on commit" }, /* it was never ended, so the source was never continued */
   { "undo-commit", TRUE, GONE, QMIG_INCOMING_GONE, NULL, "attention" },
+
+  /* post-copy, before the package has left: as without it */
+  { "precopy", FALSE, IN_PRECOPY, QMIG_INCOMING_LISTENING, NULL, "go-on precopy", TRUE },
+  { "switchover", FALSE, AT_GATE, QMIG_INCOMING_LISTENING, NULL, "go-on precopy", TRUE },
+  { "switchover", FALSE, PACKAGE_SENT, QMIG_INCOMING_LISTENING, NULL, "go-on precopy", TRUE },
+  { "switchover", FALSE, FAILED_ALIVE, QMIG_INCOMING_GONE, NULL, "roll-back switchover", TRUE },
+  { "switchover", FALSE, FAILED_ALIVE, QMIG_INCOMING_POSTCOPY, NULL, "roll-back switchover", TRUE },
+  { "switchover", FALSE, STUCK, QMIG_INCOMING_GONE, NULL, "roll-back switchover", TRUE },
+
+  /* each side has a part of it: only forward, whatever is said */
+  { "switchover", FALSE, IN_POSTCOPY, QMIG_INCOMING_LISTENING, NULL, "go-on switchover", TRUE },
+  { "switchover", FALSE, IN_POSTCOPY, QMIG_INCOMING_POSTCOPY, NULL, "go-on switchover", TRUE },
+  { "switchover", FALSE, LINK_LOST, QMIG_INCOMING_POSTCOPY, NULL, "go-on switchover", TRUE },
+  { "switchover", FALSE, LINK_LOST, SILENT, NULL, "go-on switchover", TRUE },
+  { "switchover", FALSE, LINK_LOST, QMIG_INCOMING_GONE, NULL, "attention", TRUE },
+  { "commit", TRUE, IN_POSTCOPY, QMIG_INCOMING_POSTCOPY, NULL, "go-on commit", TRUE },
+  { "commit", TRUE, IN_POSTCOPY, QMIG_INCOMING_COMMITTED, NULL, "go-on pages", TRUE },
+  { "commit", TRUE, LINK_LOST, SILENT, NULL, "go-on commit", TRUE },
+  { "commit", TRUE, LINK_LOST, SILENT, "source", "go-on commit", TRUE },
+  { "pages", TRUE, LINK_LOST, QMIG_INCOMING_COMMITTED, NULL, "go-on pages", TRUE },
+  { "pages", TRUE, LINK_LOST, SILENT, NULL, "go-on pages", TRUE },
+  { "pages", TRUE, LINK_LOST, QMIG_INCOMING_GONE, NULL, "attention", TRUE },
+  { "pages", TRUE, LINK_LOST, QMIG_INCOMING_GONE, "source", "attention", TRUE },
+  { "pages", TRUE, GONE, QMIG_INCOMING_COMMITTED, NULL, "go-on pages", TRUE }, /* whole or lost: its QEMU says */
+  { "switchover", FALSE, GONE, QMIG_INCOMING_POSTCOPY, NULL, "attention", TRUE },
+  { "commit", TRUE, GONE, QMIG_INCOMING_POSTCOPY, NULL, "attention", TRUE },
+  { "pages", TRUE, HANDED_OVER, QMIG_INCOMING_COMMITTED, NULL, "go-on pages", TRUE },
+  { "switchover", FALSE, IN_POSTCOPY, QMIG_INCOMING_POSTCOPY, NULL, "attention" }, /* by another hand */
 };
 
 static char *
@@ -193,6 +225,7 @@ test_row (gconstpointer data)
   QmigRecoverFacts facts = {
     .step = rows[i].step,
     .commit_intent = rows[i].intent,
+    .postcopy = rows[i].postcopy,
     .source_gone = rows[i].source.run_state == NULL,
     .source_state = qmp_run_state_from_string (rows[i].source.run_state),
     .source_status = qmp_migration_status_from_string (rows[i].source.status),
@@ -217,6 +250,12 @@ is_phase (const QmigRecoverFacts *f, QmigIncomingPhase phase)
 }
 
 static gboolean
+is_in_postcopy (const QmigRecoverFacts *f)
+{
+  return !f->source_gone && qmp_migration_status_is_postcopy (f->source_status) && f->source_status != QMP_MIGRATION_STATUS_POSTCOPY_DEVICE;
+}
+
+static gboolean
 goes_on_with (const QmigRecoverDecision *d, const char *step)
 {
   return d->action == QMIG_RECOVER_GO_ON && g_str_equal (d->step, step);
@@ -229,9 +268,9 @@ is_undo (const QmigRecoverFacts *f)
 }
 
 static void
-for_all_of (const char *step, gboolean intent, const char *assume, Property property)
+for_all_of (const char *step, gboolean intent, gboolean postcopy, const char *assume, Property property)
 {
-  QmigRecoverFacts f = { .step = step, .commit_intent = intent, .assume = assume };
+  QmigRecoverFacts f = { .step = step, .commit_intent = intent, .postcopy = postcopy, .assume = assume };
 
   for (int destination = SILENT; destination <= QMIG_INCOMING_GONE; destination++)
     {
@@ -258,7 +297,8 @@ for_all (Property property)
   for (gsize i = 0; i < G_N_ELEMENTS (steps); i++)
     for (int intent = 0; intent <= 1; intent++)
       for (gsize j = 0; j < G_N_ELEMENTS (words); j++)
-        for_all_of (steps[i], intent, words[j], property);
+        for (int postcopy = 0; postcopy <= 1; postcopy++)
+          for_all_of (steps[i], intent, postcopy, words[j], property);
 }
 
 static void
@@ -276,7 +316,12 @@ check_commit (const QmigRecoverFacts *f, const QmigRecoverDecision *d)
 {
   if (!goes_on_with (d, "commit"))
     return;
-  g_assert_true (is_phase (f, QMIG_INCOMING_LOADED));
+  if (is_in_postcopy (f))
+    {
+      g_assert_true (f->postcopy && (f->destination_silent || is_phase (f, QMIG_INCOMING_POSTCOPY) || is_phase (f, QMIG_INCOMING_LOADED)));
+      return;
+    }
+  g_assert_true (is_phase (f, QMIG_INCOMING_LOADED) || (is_phase (f, QMIG_INCOMING_POSTCOPY) && !f->source_gone));
   g_assert_true (f->source_gone ||
                  (f->source_state == QMP_RUN_STATE_POSTMIGRATE && f->source_status == QMP_MIGRATION_STATUS_COMPLETED));
 }
@@ -301,7 +346,8 @@ check_roll_back (const QmigRecoverFacts *f, const QmigRecoverDecision *d)
   g_assert_false (is_phase (f, QMIG_INCOMING_COMMITTED));
   if (!f->commit_intent)
     return;
-  g_assert_true (f->destination_silent || is_phase (f, QMIG_INCOMING_LOADED) || is_phase (f, QMIG_INCOMING_GONE));
+  g_assert_true (f->destination_silent || is_phase (f, QMIG_INCOMING_POSTCOPY) || is_phase (f, QMIG_INCOMING_LOADED) ||
+                 is_phase (f, QMIG_INCOMING_GONE));
   if (!is_undo (f) || f->destination_silent)
     g_assert_cmpstr (f->assume, ==, "source");
 }
@@ -328,7 +374,7 @@ check_forward_only (const QmigRecoverFacts *f, const QmigRecoverDecision *d)
 static void
 check_way_back (const QmigRecoverFacts *f, const QmigRecoverDecision *d)
 {
-  if (is_undo (f))
+  if (is_undo (f) && !is_in_postcopy (f))
     g_assert_false (goes_on_with (d, "precopy") || goes_on_with (d, "switchover"));
 }
 
@@ -336,8 +382,20 @@ check_way_back (const QmigRecoverFacts *f, const QmigRecoverDecision *d)
 static void
 check_no_needless_attention (const QmigRecoverFacts *f, const QmigRecoverDecision *d)
 {
-  if (!f->commit_intent && !f->source_gone && !is_phase (f, QMIG_INCOMING_COMMITTED))
+  if (!f->commit_intent && !f->source_gone && !is_phase (f, QMIG_INCOMING_COMMITTED) && !is_in_postcopy (f))
     g_assert_cmpint (d->action, !=, QMIG_RECOVER_ATTENTION);
+}
+
+/* Half a VM is neither ended nor, without the other half, told to run. */
+static void
+check_postcopy (const QmigRecoverFacts *f, const QmigRecoverDecision *d)
+{
+  if (is_in_postcopy (f))
+    g_assert_cmpint (d->action, !=, QMIG_RECOVER_ROLL_BACK);
+  if (f->source_gone && is_phase (f, QMIG_INCOMING_POSTCOPY))
+    g_assert_cmpint (d->action, ==, QMIG_RECOVER_ATTENTION);
+  if (goes_on_with (d, "release") && is_in_postcopy (f))
+    g_assert_not_reached ();
 }
 
 /* The operator's word changes nothing but what would need attention. */
@@ -368,6 +426,7 @@ static const struct
   { "forward-only", check_forward_only },
   { "way-back", check_way_back },
   { "no-needless-attention", check_no_needless_attention },
+  { "postcopy", check_postcopy },
   { "word", check_word },
 };
 
