@@ -393,7 +393,7 @@ typedef struct
   char **argv;          /* complete, with -S -incoming defer and qmig's monitor */
   char *qmp;            /* path of qmig's monitor inside run_dir */
   gint64 memory_bytes;
-  gint64 lease_ms;      /* reaped when not renewed for so long, unless it is held */
+  gint64 lease_ms;      /* reaped when not renewed for so long, unless it is held and loaded */
   char *transport;      /* "unix", "tls", "ssh", "tcp" */
   char *tls_peer;       /* (tls) */
   char *listen;
@@ -429,7 +429,7 @@ typedef struct
   char *run_state;       /* as QEMU says it */
   char *status;          /* of its query-migrate (nullable) */
   char *uri;             /* what the source gives to migrate (nullable) */
-  gboolean held;         /* stage 3 has begun */
+  gboolean held;         /* stage 2 has begun */
   gint64 exit_status;    /* when gone: wait status of the process, unset if it was not our child */
   char *error;           /* QEMU's own reason: error-desc or the end of its stderr (nullable) */
   char *qemu_version;

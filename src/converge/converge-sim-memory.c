@@ -117,12 +117,16 @@ converge_sim_memory_left (const ConvergeSimMemory *self)
   return converge_sim_memory_data (self) + self->zero_left;
 }
 
-void
-converge_sim_memory_send (ConvergeSimMemory *self, double share)
+static double
+keep_of (double sent)
 {
-  double keep = share < 1 ? 1 - MAX (share, 0) : 0;
+  return CLAMP (1 - sent, 0, 1);
+}
 
+void
+converge_sim_memory_send (ConvergeSimMemory *self, double data_share, double zero_share)
+{
   for (guint i = 0; i < self->n_rings; i++)
-    self->rings[i].left *= keep;
-  self->zero_left *= keep;
+    self->rings[i].left *= keep_of (data_share);
+  self->zero_left *= keep_of (zero_share);
 }

@@ -43,7 +43,7 @@ double converge_sim_memory_look (ConvergeSimMemory *self);
 double converge_sim_memory_left (const ConvergeSimMemory *self); /* all that is marked */
 double converge_sim_memory_data (const ConvergeSimMemory *self); /* of that, what is not zero */
 
-/* Sends this share (0..1) of all that is marked. */
-void converge_sim_memory_send (ConvergeSimMemory *self, double share);
+/* Sends these shares (0..1) of what is marked. */
+void converge_sim_memory_send (ConvergeSimMemory *self, double data_share, double zero_share);
 
 G_END_DECLS

@@ -315,7 +315,7 @@ static double
 send_step (Sim *sim, double ms)
 {
   double data = converge_sim_memory_data (&sim->memory);
-  double zero = converge_sim_memory_left (&sim->memory) - data;
+  double zero = sim->workload->zero_apart && data > PAGE_BYTES ? 0 : converge_sim_memory_left (&sim->memory) - data;
   double share = data > 0 ? MIN (quota_left (sim) / (data * DATA_WIRE), 1) : 1;
   double needed_ms = time_for (sim, share * data, share * zero);
   double thread_ms = time_for (sim, 0, zero) + data / sim->workload->copy_bytes_per_s * 1000;
@@ -331,7 +331,7 @@ send_step (Sim *sim, double ms)
       share = MIN (share, data > 0 ? room / (data * DATA_WIRE) : 1);
     }
   account (sim, share * data, share * zero);
-  converge_sim_memory_send (&sim->memory, share);
+  converge_sim_memory_send (&sim->memory, share, zero > 0 ? share : 0);
   pass_time (sim, ms);
   return ms;
 }
@@ -344,7 +344,7 @@ iterate (Sim *sim)
   while (left_ms > LEAST_STEP_MS && quota_left (sim) > PAGE_BYTES && converge_sim_memory_left (&sim->memory) > PAGE_BYTES && !sim->knobs.cancel)
     left_ms -= send_step (sim, left_ms);
   if (converge_sim_memory_left (&sim->memory) <= PAGE_BYTES)
-    converge_sim_memory_send (&sim->memory, 1);
+    converge_sim_memory_send (&sim->memory, 1, 1);
 }
 
 /* -- the ends --------------------------------------------------------------------------------------- */
@@ -394,7 +394,7 @@ complete (Sim *sim)
   zero = converge_sim_memory_left (&sim->memory) - data;
   ms = time_for (sim, data, zero);
   account (sim, data, zero);
-  converge_sim_memory_send (&sim->memory, 1);
+  converge_sim_memory_send (&sim->memory, 1, 1);
   idle (sim, MAX (ms, sim->queued / sim->link)); /* the destination's word comes after the last byte */
   finish (sim, stopped_ms, sim->now_ms - began_ms);
 }

@@ -45,6 +45,7 @@ typedef struct
 {
   gint64 ram_bytes;
   double zero_share;          /* 0..1 of RAM, never written */
+  gboolean zero_apart;        /* behind all the others, as in a guest that was booted a moment ago; else among them */
   ConvergeSimPhase phases[CONVERGE_SIM_PHASES];
   guint n_phases;
   gint64 period_ms;           /* the phases begin again after that; 0: they do not */

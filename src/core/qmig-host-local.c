@@ -371,8 +371,7 @@ refuse (QmigExit code, const char *what, const QmigIncoming *state, GError **err
 static gboolean
 act_hold (QmigHostLocal *self, QmpWait *wait, GError **error)
 {
-  /* The guest stands still meanwhile: what events told is not asked again. */
-  if (!qmig_destination_check_fresh (self->destination, NULL) && !qmig_destination_look (self->destination, wait, error))
+  if (!qmig_destination_look (self->destination, wait, error))
     return FALSE;
   if (qmig_destination_is_gone (self->destination))
     return refuse (QMIG_EXIT_ERROR, "cannot hold", qmig_destination_get_state (self->destination), error);

@@ -58,7 +58,7 @@ char *qmig_host_dial (QmigHost *self, const char *migration, const char *uri, GE
 /* Asks the destination now, in QEMU's words.  A migration this host never knew, or has forgotten, is phase GONE. */
 QmigIncoming *qmig_host_query (QmigHost *self, const char *migration, QmpWait *wait, GError **error);
 
-/* Stage 3 begins, kept in mind there: once it is loaded or in post-copy, no lease ends the destination any more.  Fails when it is gone. */
+/* Stage 2 begins, kept in mind there: once it is loaded or in post-copy, no lease ends the destination any more.  Fails when it is gone. */
 QmigIncoming *qmig_host_hold (QmigHost *self, const char *migration, QmpWait *wait, GError **error);
 
 /* Keeps the lease alive. */

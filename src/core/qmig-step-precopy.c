@@ -50,6 +50,18 @@ qmig_step_check_uri (QmigMigration *self, GError **error)
   return FALSE;
 }
 
+/* Before any of the VM can be there, and while the guest runs: at the gate it would stand still for the answer. */
+static gboolean
+hold_destination (QmigMigration *self, QmpWait *wait, GError **error)
+{
+  g_autoptr(QmpWait) reply = qmp_wait_new_within (wait, "the destination's host", qmig_limits.reply_ms);
+  g_autoptr(QmigIncoming) held = qmig_host_hold (self->host, self->id, reply, error);
+
+  if (held == NULL)
+    g_prefix_error (error, "the destination on '%s' is not ready for the VM: ", qmig_host_get_name (self->host));
+  return held != NULL;
+}
+
 static gboolean
 start_migrate (QmigMigration *self, QmpWait *wait, GError **error)
 {
@@ -232,7 +244,7 @@ qmig_step_precopy (QmigMigration *self, QmpWait *wait, GError **error)
   gint64 begun_us = g_get_monotonic_time ();
   gint64 renewed_us = begun_us;
 
-  if (!start_migrate (self, wait, error))
+  if (!hold_destination (self, wait, error) || !start_migrate (self, wait, error))
     return FALSE;
   /* Taken up by recovery, in the middle of the copying. */
   if (self->engine == NULL && self->source->status == QMP_MIGRATION_STATUS_ACTIVE && !qmig_step_begin_steering (self, wait, error))

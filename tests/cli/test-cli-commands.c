@@ -233,8 +233,8 @@ test_steering (Fixture *fixture, gconstpointer data)
   assert_status (fixture, "tune last", 2, "--bandwidth");
   assert_status (fixture, "switch last --hold", 0, NULL);
   assert_status (fixture, "switch last --go", 12, "it is not held");
-  assert_status (fixture, "switch last", 2, "either --hold or --go");
-  assert_status (fixture, "switch last --hold --go", 2, "either --hold or --go");
+  assert_status (fixture, "switch last", 2, "one of --hold, --go and --postcopy");
+  assert_status (fixture, "switch last --hold --go", 2, "one of --hold, --go and --postcopy");
   assert_status (fixture, "cancel last --reason 'wrong host'", 0, NULL);
   g_assert_cmpstr (fake_agent_get_body (agent, "POST", cancel), ==, "{\"reason\":\"wrong host\",\"assume\":null}");
 }

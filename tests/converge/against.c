@@ -86,6 +86,7 @@ read_recording (const char *file, Recording *self, GError **error)
 typedef struct
 {
   const Recording *recording;
+  gint64 downtime_ms;
   guint next;
 } Replay;
 
@@ -110,16 +111,22 @@ replay_look (gpointer data, const QmigSample *sample, ConvergeSimKnobs *knobs)
 static gint64
 replay_start (gpointer data, ConvergeSimKnobs *knobs)
 {
-  QmigSample at_once = { .elapsed_ms = ((QmigSample *) g_ptr_array_index (((Replay *) data)->recording->samples, 0))->elapsed_ms };
+  Replay *self = data;
+  const QmigSample *first = g_ptr_array_index (self->recording->samples, 0);
 
-  return replay_look (data, &at_once, knobs);
+  if (self->downtime_ms > 0)
+    {
+      knobs->downtime_limit_ms = self->downtime_ms;
+      knobs->bandwidth_bytes_per_s = 0;
+    }
+  return replay_look (data, first, knobs);
 }
 
 static ConvergeSimResult
-replay_knobs (const ConvergeSimWorkload *workload, const Recording *recording)
+replay_knobs (const ConvergeSimWorkload *workload, const Recording *recording, gint64 downtime_ms)
 {
   static const ConvergeSimPolicy policy = { .name = "recorded", .start = replay_start, .look = replay_look };
-  Replay replay = { .recording = recording };
+  Replay replay = { .recording = recording, .downtime_ms = downtime_ms };
 
   return converge_sim_run (workload, &policy, &replay, LONG_MS);
 }
@@ -152,7 +159,7 @@ static gboolean
 make_workload (const AgainstOptions *options, ConvergeSimWorkload *workload, GError **error)
 {
   if (options->ram_mib <= 0 || options->working_set_mib < 0 || options->working_set_mib > options->ram_mib || options->dirty_mib_per_s < 0 ||
-      options->link_mib_per_s <= 0 || options->zero_share < 0 || options->zero_share > 1)
+      options->link_mib_per_s <= 0 || options->zero_share < 0 || options->zero_share > 1 || options->downtime_ms < 0)
     {
       g_set_error (error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
                    "--against needs --ram and --link above 0, --working-set within --ram, --dirty, and --zero from 0 to 1");
@@ -161,6 +168,7 @@ make_workload (const AgainstOptions *options, ConvergeSimWorkload *workload, GEr
   *workload = converge_sim_workload ((gint64) (options->ram_mib * MIB), (gint64) (options->working_set_mib * MIB),
                                      (gint64) (options->dirty_mib_per_s * MIB), (gint64) (options->link_mib_per_s * MIB));
   workload->zero_share = options->zero_share;
+  workload->zero_apart = options->zero_apart;
   if (options->random)
     workload->phases[0].writers[0].pattern = CONVERGE_SIM_RANDOM;
   if (options->copy_mib_per_s > 0)
@@ -210,7 +218,7 @@ against_print (const char *file, const AgainstOptions *options, GError **error)
 
   if (!make_workload (options, &workload, error) || !read_recording (file, &recording, error))
     return FALSE;
-  simulated = recording.decision != NULL ? decide_again (&workload, &recording) : replay_knobs (&workload, &recording);
+  simulated = recording.decision != NULL ? decide_again (&workload, &recording) : replay_knobs (&workload, &recording, options->downtime_ms);
   if (!simulated.finished)
     g_print ("The simulated move did not end.\n");
   print_both (&recording, &simulated);

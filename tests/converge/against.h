@@ -14,9 +14,11 @@ typedef struct
   double dirty_mib_per_s;
   double link_mib_per_s;
   double zero_share;
+  gboolean zero_apart;
   gboolean random;
   double copy_mib_per_s;     /* 0: as converge_sim_workload() has it */
   double zero_mib_per_s;
+  gint64 downtime_ms;        /* the limit, where the recording does not say; 0: QEMU's default, and its bandwidth */
 } AgainstOptions;
 
 /*

@@ -321,9 +321,11 @@ main (int argc, char **argv)
     { "dirty", 0, 0, G_OPTION_ARG_DOUBLE, &options.dirty_mib_per_s, "How fast", "MIB/S" },
     { "link", 0, 0, G_OPTION_ARG_DOUBLE, &options.link_mib_per_s, "What the link lets through", "MIB/S" },
     { "zero", 0, 0, G_OPTION_ARG_DOUBLE, &options.zero_share, "Share of memory that is zero, 0 to 1", "SHARE" },
+    { "zero-apart", 0, 0, G_OPTION_ARG_NONE, &options.zero_apart, "It lies behind the rest, as in a guest that was just booted", NULL },
     { "random", 0, 0, G_OPTION_ARG_NONE, &options.random, "It writes anywhere, not in order", NULL },
     { "copy", 0, 0, G_OPTION_ARG_DOUBLE, &options.copy_mib_per_s, "What the host's CPU gets through", "MIB/S" },
     { "zero-speed", 0, 0, G_OPTION_ARG_DOUBLE, &options.zero_mib_per_s, "The same of zero pages", "MIB/S" },
+    { "downtime", 0, 0, G_OPTION_ARG_INT64, &options.downtime_ms, "The limit that was set by hand, with unlimited bandwidth", "MS" },
     { NULL },
   };
   g_autoptr(GOptionContext) context = g_option_context_new ("- compare convergence policies on simulated guests");

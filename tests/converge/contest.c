@@ -13,15 +13,15 @@
  * the source as well as, after the stop even, of the destination.
  */
 const ContestWorkload contest_workloads[] = {
-  { "idle", "nothing is written", 384, 64, 0, 256, 100 },
-  { "light", "finishes by itself, if one waits", 384, 64, 20, 256, 100 },
-  { "steady", "half of the link", 320, 256, 50, 0, 100 },
-  { "even", "almost as fast as the link", 320, 256, 100, 0, 300 },
-  { "spot", "a small set, faster than the link, that fits the budget", 320, 24, 300, 256, 300 },
-  { "spot-tight", "the same set, but not within this budget", 320, 24, 300, 256, 100 },
+  { "idle", "nothing is written", 328, 64, 0, 256, 100 },
+  { "light", "finishes by itself, if one waits", 328, 64, 20, 256, 100 },
+  { "steady", "half of the link", 264, 256, 50, 0, 100 },
+  { "even", "almost as fast as the link", 264, 256, 100, 0, 300 },
+  { "spot", "a small set, faster than the link, that fits the budget", 288, 24, 300, 256, 300 },
+  { "spot-tight", "the same set, but not within this budget", 288, 24, 300, 256, 100 },
   { "hard", "twice as fast as the link", 1024, 256, 200, 0, 300 },
-  { "torrent", "three times as fast as the link", 448, 384, 330, 0, 500 },
-  { "broad", "a large set at the pace of the link", 960, 768, 110, 128, 300 },
+  { "torrent", "three times as fast as the link", 392, 384, 330, 0, 500 },
+  { "broad", "a large set at the pace of the link", 904, 768, 110, 128, 300 },
 };
 const gsize contest_n_workloads = G_N_ELEMENTS (contest_workloads);
 

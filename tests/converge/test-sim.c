@@ -103,6 +103,24 @@ test_zero_pages (void)
   assert_near (result.sent_bytes, 4 * GIB * 9 / 4096.0, 0.001);
 }
 
+/* Among the others they are looked at while the link sends those; behind them the link waits. */
+static void
+test_zero_pages_apart (void)
+{
+  ConvergeSimWorkload among = quiet_workload (4 * GIB, 0, 0, 10 * (gint64) GBIT_BYTES);
+  ConvergeSimWorkload apart;
+  ConvergeSimKnobs knobs = uncapped (50);
+  double data_ms = 2.0 * GIB * 1000 / among.link_bytes_per_s, zero_ms = 2.0 * GIB * 1000 / 1e9;
+
+  among.zero_share = 0.5;
+  among.zero_bytes_per_s = 1000000000;
+  among.copy_bytes_per_s *= 10;
+  apart = among;
+  apart.zero_apart = TRUE;
+  assert_near (converge_sim_run_fixed (&among, &knobs, LONG_MS).total_ms, MAX (data_ms, zero_ms), 0.06);
+  assert_near (converge_sim_run_fixed (&apart, &knobs, LONG_MS).total_ms, data_ms + zero_ms, 0.06);
+}
+
 static void
 test_converging (void)
 {
@@ -554,6 +572,7 @@ main (int argc, char **argv)
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/sim/idle", test_idle);
   g_test_add_func ("/sim/zero-pages", test_zero_pages);
+  g_test_add_func ("/sim/zero-pages-apart", test_zero_pages_apart);
   g_test_add_func ("/sim/converging", test_converging);
   g_test_add_func ("/sim/stuck-at-working-set", test_stuck_at_working_set);
   g_test_add_func ("/sim/random-writes-meet-each-other", test_random_writes_meet_each_other);

@@ -57,7 +57,7 @@ static const struct
   const char *call;
   const char *step;
 } owners[] = {
-  { "prepare", "prepare" }, { "migrate", "precopy" }, { "hold", "switchover" }, { "migrate-continue", "switchover" },
+  { "prepare", "prepare" }, { "hold", "precopy" }, { "migrate", "precopy" }, { "migrate-continue", "switchover" },
   { "commit", "commit" }, { "accept", "commit" }, { "quit", "release" }, { "release", "release" },
 };
 

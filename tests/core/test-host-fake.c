@@ -124,7 +124,7 @@ test_states (Fixture *t, gconstpointer data)
     { "inmigrate", "{'status': 'some-state-of-the-future'}", QMIG_INCOMING_LISTENING },
     { "inmigrate", "{'status': 'completed'}", QMIG_INCOMING_LISTENING },
     { "paused", "{'status': 'active'}", QMIG_INCOMING_LISTENING },
-    { "paused", "{'status': 'postcopy-active'}", QMIG_INCOMING_LISTENING },
+    { "paused", "{'status': 'postcopy-active'}", QMIG_INCOMING_POSTCOPY },
     { "paused", "{'status': 'completed'}", QMIG_INCOMING_LOADED },
     { "prelaunch", "{'status': 'completed'}", QMIG_INCOMING_LOADED },
     { "guest-panicked", "{'status': 'completed'}", QMIG_INCOMING_LOADED },

@@ -131,7 +131,7 @@ test_hold_and_go (Fixture *f, gconstpointer data)
   f->point = NULL;
   fixture_start (f);
   result = fixture_join (f);
-  assert_end (f, result, QMIG_OUTCOME_COMPLETED, BEGUN " migrate migrate-set-parameters hold migrate-continue commit quit release");
+  assert_end (f, result, QMIG_OUTCOME_COMPLETED, BEGUN " hold migrate migrate-set-parameters migrate-continue commit quit release");
   g_assert_cmpint (last_parameter (f, "downtime-limit"), >, 1);
   g_assert_cmpuint (fixture_count_events (f, "log", "waits, stopped, at the gate"), ==, 1);
 }
@@ -150,7 +150,7 @@ test_held_from_the_start (Fixture *f, gconstpointer data)
   g_assert_cmpint (last_parameter (f, "max-bandwidth"), ==, 128 * 1024 * 1024 / 4);
   g_assert_true (qmig_migration_cancel (f->migration, "not today", &error));
   result = fixture_join (f);
-  assert_end (f, result, QMIG_OUTCOME_CANCELLED, BEGUN " migrate migrate_cancel " UNTUNED);
+  assert_end (f, result, QMIG_OUTCOME_CANCELLED, BEGUN " hold migrate migrate_cancel " UNTUNED);
 }
 
 static void
@@ -188,7 +188,7 @@ test_gate_destination_lost (Fixture *f, gconstpointer data)
   fixture_wait_event (f, "log", "at the gate");
   fake_host_set_phase (f->host, QMIG_INCOMING_GONE);
   result = fixture_join (f);
-  assert_end (f, result, QMIG_OUTCOME_ROLLED_BACK, BEGUN " migrate migrate_cancel " UNTUNED);
+  assert_end (f, result, QMIG_OUTCOME_ROLLED_BACK, BEGUN " hold migrate migrate_cancel " UNTUNED);
   assert_contains (result->error, "held at the gate");
 }
 
@@ -202,7 +202,7 @@ test_gate_cancelled_elsewhere (Fixture *f, gconstpointer data)
   fixture_wait_event (f, "log", "at the gate");
   fixture_set_source (f, "running", "cancelled");
   result = fixture_join (f);
-  assert_end (f, result, QMIG_OUTCOME_ROLLED_BACK, BEGUN " migrate " UNTUNED);
+  assert_end (f, result, QMIG_OUTCOME_ROLLED_BACK, BEGUN " hold migrate " UNTUNED);
   assert_contains (result->error, "another hand");
 }
 
@@ -216,7 +216,7 @@ test_gate_source_lost (Fixture *f, gconstpointer data)
   fixture_wait_event (f, "log", "at the gate");
   fixture_kill_source (f);
   result = fixture_join (f);
-  assert_end (f, result, QMIG_OUTCOME_ATTENTION, BEGUN " migrate abort");
+  assert_end (f, result, QMIG_OUTCOME_ATTENTION, BEGUN " hold migrate abort");
   g_assert_cmpint (result->vm_location, ==, QMIG_LOCATION_NONE);
 }
 
@@ -250,18 +250,16 @@ test_source_lost_in_device (Fixture *f, gconstpointer data)
   fixture_kill_source (f);
   fake_host_set_phase (f->host, QMIG_INCOMING_LOADED);
   result = fixture_join (f);
-  assert_end (f, result, QMIG_OUTCOME_COMPLETED, BEGUN " migrate hold migrate-continue commit release");
+  assert_end (f, result, QMIG_OUTCOME_COMPLETED, BEGUN " hold migrate migrate-continue commit release");
 }
 
-static gboolean
-tune_at_hold (FakeHost *host, const char *call, QmpWait *wait, gpointer data, GError **error)
+static void
+tune_now (Fixture *f, const char *point)
 {
   g_autoptr(QmigKnobs) knobs = qmig_knobs_new ();
 
   knobs->downtime_ms = 1000;
-  if (g_str_equal (call, "hold"))
-    g_assert_true (qmig_migration_tune (fixture_get_migration (data), knobs, NULL));
-  return TRUE;
+  g_assert_true (qmig_migration_tune (fixture_get_migration (f), knobs, NULL));
 }
 
 /* A knob that comes too late for pre-copy must not keep the switchover from hearing of anything else. */
@@ -271,11 +269,12 @@ test_tune_in_switchover (Fixture *f, gconstpointer data)
   g_autoptr(QmigResult) result = NULL;
 
   f->at_continue = CONTINUE_HANGS;
-  f->on_call = tune_at_hold;
+  f->point = "gate-switchover";
+  f->hook = tune_now;
   qmig_limits.device_ms = 1000;
   fixture_start (f);
   result = fixture_join (f);
-  assert_end (f, result, QMIG_OUTCOME_ROLLED_BACK, BEGUN " migrate hold migrate-continue abort migrate_cancel " UNTUNED);
+  assert_end (f, result, QMIG_OUTCOME_ROLLED_BACK, BEGUN " hold migrate migrate-continue abort migrate_cancel " UNTUNED);
 }
 
 /* The destination says that it is loaded, the source does not say that it is done: no commit. */
@@ -290,7 +289,7 @@ test_loaded_is_not_enough (Fixture *f, gconstpointer data)
   fake_qemu_wait_for (f->qemu, "migrate-continue", 1);
   fake_host_set_phase (f->host, QMIG_INCOMING_LOADED);
   result = fixture_join (f);
-  assert_end (f, result, QMIG_OUTCOME_ROLLED_BACK, BEGUN " migrate hold migrate-continue abort migrate_cancel " UNTUNED);
+  assert_end (f, result, QMIG_OUTCOME_ROLLED_BACK, BEGUN " hold migrate migrate-continue abort migrate_cancel " UNTUNED);
 }
 
 /* -- knobs -------------------------------------------------------------------------------- */
@@ -338,7 +337,7 @@ test_knob (Fixture *f, gconstpointer data)
   fixture_wait_event (f, "knob", "accepted");
   f->looks_to_gate = 0;
   result = fixture_join (f);
-  assert_end (f, result, QMIG_OUTCOME_COMPLETED, BEGUN " migrate migrate-set-parameters hold migrate-continue commit quit release");
+  assert_end (f, result, QMIG_OUTCOME_COMPLETED, BEGUN " hold migrate migrate-set-parameters migrate-continue commit quit release");
   g_assert_cmpint (last_parameter (f, "max-bandwidth"), ==, 5000000);
   /* Within the budget, as far as the first pass shows what is needed. */
   g_assert_cmpint (last_parameter (f, "downtime-limit"), <=, 300);
@@ -440,7 +439,7 @@ test_unknown_status (Fixture *f, gconstpointer data)
   f->looks_to_gate = 0;
   fixture_set_source (f, "running", "active");
   result = fixture_join (f);
-  assert_end (f, result, QMIG_OUTCOME_COMPLETED, BEGUN " migrate hold migrate-continue commit quit release");
+  assert_end (f, result, QMIG_OUTCOME_COMPLETED, BEGUN " hold migrate migrate-continue commit quit release");
 }
 
 /* On the way back too: it is cancelled, with the destination ended first, for nobody knows how far it went. */
@@ -459,7 +458,7 @@ test_unknown_status_back (Fixture *f, gconstpointer data)
   act_in_precopy (f, cancel_newer);
   fixture_start (f);
   result = fixture_join (f);
-  assert_end (f, result, QMIG_OUTCOME_CANCELLED, BEGUN " migrate abort migrate_cancel " UNTUNED);
+  assert_end (f, result, QMIG_OUTCOME_CANCELLED, BEGUN " hold migrate abort migrate_cancel " UNTUNED);
 }
 
 /* -- the lease ------------------------------------------------------------------------------------ */

@@ -6,7 +6,7 @@
 #include "watched-vfs.h"
 
 #define BEGUN "facts prepare migrate-set-capabilities migrate-set-parameters"
-#define AT_GATE BEGUN " migrate hold migrate-continue"
+#define AT_GATE BEGUN " hold migrate migrate-continue"
 #define UNTUNED "migrate-set-parameters migrate-set-capabilities abort"
 #define CONTINUED "abort cont announce-self " UNTUNED
 
@@ -228,11 +228,12 @@ short_deadline (Fixture *f, const char *point)
   f->request->knobs->deadline_ms = 300;
 }
 
+static void hold_fails (Fixture *f, const char *p) { fail_host (f, "hold", QMIG_EXIT_ERROR); }
+static void hold_refused (Fixture *f, const char *p) { fail_host (f, "hold", QMIG_EXIT_REFUSED); }
+
 /* -- switchover --------------------------------------------------------------------------------- */
 
 static void hang_up_source (Fixture *f, const char *p) { fake_qemu_hang_up (f->qemu); }
-static void hold_fails (Fixture *f, const char *p) { fail_host (f, "hold", QMIG_EXIT_ERROR); }
-static void hold_refused (Fixture *f, const char *p) { fail_host (f, "hold", QMIG_EXIT_REFUSED); }
 static void continue_refused (Fixture *f, const char *p) { fixture_refuse (f, "migrate-continue", "wrong state"); }
 static void continue_fails (Fixture *f, const char *p) { f->at_continue = CONTINUE_FAILS; }
 static void continue_kills (Fixture *f, const char *p) { f->at_continue = CONTINUE_KILLS_DESTINATION; }
@@ -268,11 +269,17 @@ freezes_for_good (Fixture *f, const char *point)
 }
 
 static void
+short_way_back (Fixture *f, const char *point)
+{
+  qmig_limits.abort_ms = 50;
+  qmig_limits.way_back_ms = 500;
+}
+
+static void
 hangs_and_silent (Fixture *f, const char *point)
 {
   continue_hangs (f, point);
-  qmig_limits.abort_ms = 50;
-  qmig_limits.way_back_ms = 500;
+  short_way_back (f, point);
 }
 
 /* Its host answers no more from the moment the source was let through. */
@@ -436,7 +443,7 @@ static const Case cases[] = {
     AT_GATE " commit quit release", NULL, NULL, QMIG_INCOMING_COMMITTED },
   { "credentials-left", credentials_left, NULL, NULL, QMIG_OUTCOME_COMPLETED, QMIG_EXIT_OK, QMIG_LOCATION_DESTINATION,
     "facts prepare migrate-set-parameters migrate-set-parameters object-del object-del migrate-set-capabilities migrate-set-parameters"
-    " migrate hold migrate-continue commit quit release", NULL, NULL, QMIG_INCOMING_COMMITTED },
+    " hold migrate migrate-continue commit quit release", NULL, NULL, QMIG_INCOMING_COMMITTED },
   { "paused", paused, NULL, NULL, QMIG_OUTCOME_COMPLETED, QMIG_EXIT_OK, QMIG_LOCATION_DESTINATION,
     AT_GATE " accept quit release", NULL, NULL, QMIG_INCOMING_COMMITTED },
   { "suspended", suspended, NULL, NULL, QMIG_OUTCOME_COMPLETED, QMIG_EXIT_OK, QMIG_LOCATION_DESTINATION,
@@ -499,48 +506,50 @@ static const Case cases[] = {
     "facts prepare " UNTUNED, "journal", "running", QMIG_INCOMING_GONE },
 
   /* pre-copy: the guest runs all the time */
+  { "precopy/not-held", hold_fails, NULL, NULL, QMIG_OUTCOME_ROLLED_BACK, QMIG_EXIT_ROLLED_BACK, QMIG_LOCATION_SOURCE,
+    BEGUN " hold " UNTUNED, "not ready for the VM", "running", QMIG_INCOMING_GONE },
+  { "precopy/hold-refused", hold_refused, NULL, NULL, QMIG_OUTCOME_ROLLED_BACK, QMIG_EXIT_ROLLED_BACK, QMIG_LOCATION_SOURCE,
+    BEGUN " hold " UNTUNED, "not ready for the VM", "running", QMIG_INCOMING_GONE },
   { "precopy/refused", migrate_refused, NULL, NULL, QMIG_OUTCOME_ROLLED_BACK, QMIG_EXIT_ROLLED_BACK, QMIG_LOCATION_SOURCE,
-    BEGUN " migrate " UNTUNED, "no such address", "running", QMIG_INCOMING_GONE },
+    BEGUN " hold migrate " UNTUNED, "no such address", "running", QMIG_INCOMING_GONE },
   { "precopy/uri-is-a-command", uri_runs_a_command, NULL, NULL, QMIG_OUTCOME_ROLLED_BACK, QMIG_EXIT_ROLLED_BACK, QMIG_LOCATION_SOURCE,
-    BEGUN " " UNTUNED, "cannot send the VM to 'exec:true'", "running", QMIG_INCOMING_GONE },
+    BEGUN " hold " UNTUNED, "cannot send the VM to 'exec:true'", "running", QMIG_INCOMING_GONE },
   { "precopy/uri-of-another-transport", uri_goes_another_way, NULL, NULL, QMIG_OUTCOME_ROLLED_BACK, QMIG_EXIT_ROLLED_BACK, QMIG_LOCATION_SOURCE,
-    BEGUN " " UNTUNED, "the transport is tcp", "running", QMIG_INCOMING_GONE },
+    BEGUN " hold " UNTUNED, "the transport is tcp", "running", QMIG_INCOMING_GONE },
   { "precopy/fails", renew_often, NULL, source_fails, QMIG_OUTCOME_ROLLED_BACK, QMIG_EXIT_ROLLED_BACK, QMIG_LOCATION_SOURCE,
-    BEGUN " migrate " UNTUNED, "failed in pre-copy", "running", QMIG_INCOMING_GONE },
+    BEGUN " hold migrate " UNTUNED, "failed in pre-copy", "running", QMIG_INCOMING_GONE },
   { "precopy/cancelled-elsewhere", renew_often, NULL, source_is_cancelled, QMIG_OUTCOME_ROLLED_BACK, QMIG_EXIT_ROLLED_BACK, QMIG_LOCATION_SOURCE,
-    BEGUN " migrate " UNTUNED, "somebody else cancelled", "running", QMIG_INCOMING_GONE },
+    BEGUN " hold migrate " UNTUNED, "somebody else cancelled", "running", QMIG_INCOMING_GONE },
   { "precopy/timeout", renew_often, NULL, never_through, QMIG_OUTCOME_ROLLED_BACK, QMIG_EXIT_ROLLED_BACK, QMIG_LOCATION_SOURCE,
-    BEGUN " migrate migrate_cancel " UNTUNED, "does not get through", "running", QMIG_INCOMING_GONE },
+    BEGUN " hold migrate migrate_cancel " UNTUNED, "does not get through", "running", QMIG_INCOMING_GONE },
   { "precopy/cancel-lingers", renew_often, NULL, never_through_nor_back, QMIG_OUTCOME_ROLLED_BACK, QMIG_EXIT_ROLLED_BACK, QMIG_LOCATION_SOURCE,
-    BEGUN " migrate migrate_cancel " UNTUNED, "does not get through", "running", QMIG_INCOMING_GONE },
+    BEGUN " hold migrate migrate_cancel " UNTUNED, "does not get through", "running", QMIG_INCOMING_GONE },
   { "precopy/stalled", renew_often, NULL, stall, QMIG_OUTCOME_ROLLED_BACK, QMIG_EXIT_ROLLED_BACK, QMIG_LOCATION_SOURCE,
-    BEGUN " migrate migrate_cancel " UNTUNED, "no byte was sent", "running", QMIG_INCOMING_GONE },
+    BEGUN " hold migrate migrate_cancel " UNTUNED, "no byte was sent", "running", QMIG_INCOMING_GONE },
   { "precopy/never-loads", never_loads, NULL, NULL, QMIG_OUTCOME_ROLLED_BACK, QMIG_EXIT_ROLLED_BACK, QMIG_LOCATION_SOURCE,
-    BEGUN " migrate migrate_cancel " UNTUNED, "has not begun to load", "running", QMIG_INCOMING_GONE },
+    BEGUN " hold migrate migrate_cancel " UNTUNED, "has not begun to load", "running", QMIG_INCOMING_GONE },
   { "precopy/source-lost", renew_often, NULL, kill_source, QMIG_OUTCOME_ATTENTION, QMIG_EXIT_ATTENTION, QMIG_LOCATION_NONE,
-    BEGUN " migrate abort", "", NULL, QMIG_INCOMING_GONE },
+    BEGUN " hold migrate abort", "", NULL, QMIG_INCOMING_GONE },
   { "precopy/guest-ended", renew_often, NULL, guest_powers_off, QMIG_OUTCOME_GUEST_ENDED, QMIG_EXIT_ERROR, QMIG_LOCATION_NONE,
-    BEGUN " migrate abort", "", NULL, QMIG_INCOMING_GONE },
+    BEGUN " hold migrate abort", "", NULL, QMIG_INCOMING_GONE },
   { "precopy/monitor-lost", renew_often, NULL, hang_up_source, QMIG_OUTCOME_ROLLED_BACK, QMIG_EXIT_ROLLED_BACK, QMIG_LOCATION_SOURCE,
-    BEGUN " migrate migrate_cancel " UNTUNED, "closed", "running", QMIG_INCOMING_GONE },
+    BEGUN " hold migrate migrate_cancel " UNTUNED, "closed", "running", QMIG_INCOMING_GONE },
   { "switchover/monitor-lost", short_device, "before-switchover", hang_up_source, QMIG_OUTCOME_ROLLED_BACK, QMIG_EXIT_ROLLED_BACK, QMIG_LOCATION_SOURCE,
     NULL, "closed", "running", QMIG_INCOMING_GONE },
   { "precopy/destination-lost", renew_often, NULL, destination_dies_loudly, QMIG_OUTCOME_ROLLED_BACK, QMIG_EXIT_ROLLED_BACK, QMIG_LOCATION_SOURCE,
-    BEGUN " migrate migrate_cancel " UNTUNED, "QEMU on 'beta' says: qemu: out of memory", "running", QMIG_INCOMING_GONE },
+    BEGUN " hold migrate migrate_cancel " UNTUNED, "QEMU on 'beta' says: qemu: out of memory", "running", QMIG_INCOMING_GONE },
   { "precopy/cancelled", renew_often, NULL, cancel, QMIG_OUTCOME_CANCELLED, QMIG_EXIT_CANCELLED, QMIG_LOCATION_SOURCE,
-    BEGUN " migrate migrate_cancel " UNTUNED, "changed my mind", "running", QMIG_INCOMING_GONE },
+    BEGUN " hold migrate migrate_cancel " UNTUNED, "changed my mind", "running", QMIG_INCOMING_GONE },
   { "precopy/deadline", short_deadline, NULL, NULL, QMIG_OUTCOME_CANCELLED, QMIG_EXIT_CANCELLED, QMIG_LOCATION_SOURCE,
-    BEGUN " migrate migrate_cancel " UNTUNED, "the deadline of 0.3 s passed", "running", QMIG_INCOMING_GONE },
+    BEGUN " hold migrate migrate_cancel " UNTUNED, "the deadline of 0.3 s passed", "running", QMIG_INCOMING_GONE },
   { "precopy/journal", NULL, "after-tune", break_disk, QMIG_OUTCOME_ROLLED_BACK, QMIG_EXIT_ROLLED_BACK, QMIG_LOCATION_SOURCE,
     BEGUN " " UNTUNED, "journal", "running", QMIG_INCOMING_GONE },
 
   /* switchover: the guest is stopped, and nobody told the destination to run */
   { "switchover/refused", continue_refused, NULL, NULL, QMIG_OUTCOME_ROLLED_BACK, QMIG_EXIT_ROLLED_BACK, QMIG_LOCATION_SOURCE,
     AT_GATE " migrate_cancel " UNTUNED, "wrong state", "running", QMIG_INCOMING_GONE },
-  { "switchover/not-held", hold_fails, NULL, NULL, QMIG_OUTCOME_ROLLED_BACK, QMIG_EXIT_ROLLED_BACK, QMIG_LOCATION_SOURCE,
-    BEGUN " migrate hold migrate_cancel " UNTUNED, "not ready for the switchover", "running", QMIG_INCOMING_GONE },
-  { "switchover/hold-refused", hold_refused, NULL, NULL, QMIG_OUTCOME_ROLLED_BACK, QMIG_EXIT_ROLLED_BACK, QMIG_LOCATION_SOURCE,
-    BEGUN " migrate hold migrate_cancel " UNTUNED, "not ready for the switchover", "running", QMIG_INCOMING_GONE },
+  { "switchover/silent-at-gate", short_way_back, "before-switchover", silence_destination, QMIG_OUTCOME_ROLLED_BACK, QMIG_EXIT_ROLLED_BACK, QMIG_LOCATION_SOURCE,
+    NULL, "not ready for the switchover", "running", QMIG_INCOMING_LISTENING },
   { "switchover/fails", continue_fails, NULL, NULL, QMIG_OUTCOME_ROLLED_BACK, QMIG_EXIT_ROLLED_BACK, QMIG_LOCATION_SOURCE,
     AT_GATE " " UNTUNED, "failed in the switchover", "running", QMIG_INCOMING_GONE },
   { "switchover/timeout", continue_hangs, NULL, NULL, QMIG_OUTCOME_ROLLED_BACK, QMIG_EXIT_ROLLED_BACK, QMIG_LOCATION_SOURCE,
@@ -558,13 +567,13 @@ static const Case cases[] = {
   { "switchover/paused", paused_and_hangs, NULL, NULL, QMIG_OUTCOME_ROLLED_BACK, QMIG_EXIT_ROLLED_BACK, QMIG_LOCATION_SOURCE,
     AT_GATE " abort migrate_cancel " UNTUNED, "timed out", "paused", QMIG_INCOMING_GONE },
   { "switchover/destination-lost-at-gate", NULL, "before-switchover", kill_destination, QMIG_OUTCOME_ROLLED_BACK, QMIG_EXIT_ROLLED_BACK, QMIG_LOCATION_SOURCE,
-    BEGUN " migrate hold migrate_cancel " UNTUNED, "not ready for the switchover", "running", QMIG_INCOMING_GONE },
+    BEGUN " hold migrate migrate_cancel " UNTUNED, "ended before the switchover", "running", QMIG_INCOMING_GONE },
   { "switchover/destination-lost", continue_kills, NULL, NULL, QMIG_OUTCOME_ROLLED_BACK, QMIG_EXIT_ROLLED_BACK, QMIG_LOCATION_SOURCE,
     AT_GATE " migrate_cancel " UNTUNED, "ended in the switchover", "running", QMIG_INCOMING_GONE },
   { "switchover/source-lost-at-gate", short_device, "before-switchover", kill_source, QMIG_OUTCOME_ATTENTION, QMIG_EXIT_ATTENTION, QMIG_LOCATION_NONE,
-    BEGUN " migrate abort", "", NULL, QMIG_INCOMING_GONE },
+    BEGUN " hold migrate abort", "", NULL, QMIG_INCOMING_GONE },
   { "switchover/cancelled-at-gate", NULL, "before-switchover", cancel, QMIG_OUTCOME_CANCELLED, QMIG_EXIT_CANCELLED, QMIG_LOCATION_SOURCE,
-    BEGUN " migrate hold migrate_cancel " UNTUNED, "changed my mind", "running", QMIG_INCOMING_GONE },
+    BEGUN " hold migrate migrate_cancel " UNTUNED, "changed my mind", "running", QMIG_INCOMING_GONE },
   { "switchover/cancelled", NULL, "after-switchover", cancel, QMIG_OUTCOME_CANCELLED, QMIG_EXIT_CANCELLED, QMIG_LOCATION_SOURCE,
     AT_GATE " " CONTINUED, "changed my mind", "running", QMIG_INCOMING_GONE },
   { "switchover/journal", NULL, "after-precopy", break_disk, QMIG_OUTCOME_ROLLED_BACK, QMIG_EXIT_ROLLED_BACK, QMIG_LOCATION_SOURCE,
