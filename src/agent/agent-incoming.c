@@ -168,6 +168,12 @@ is_reserved (AgentIncoming *self)
 static void arm (AgentIncoming *self);
 
 static void
+call_off (gpointer user_data)
+{
+  g_cancellable_cancel (user_data);
+}
+
+static void
 hand_over (AgentIncoming *self, const char *action, QmigIncomingSpec *spec, gint64 poll_after, AgentRequest *request)
 {
   AgentJob *job = g_new0 (AgentJob, 1);
@@ -186,6 +192,13 @@ hand_over (AgentIncoming *self, const char *action, QmigIncomingSpec *spec, gint
   else if (g_str_equal (action, "abort") && self->preparing != NULL)
     {
       g_cancellable_cancel (self->preparing);
+    }
+  else if (g_str_equal (action, "recover") && request != NULL)
+    {
+      /* Done after its asker has left, it would break a link that carries again by then. */
+      job->cancellable = g_cancellable_new ();
+      request->on_gone = call_off;
+      request->on_gone_data = job->cancellable;
     }
 
   self->n_jobs++;
@@ -281,6 +294,7 @@ answer_job (AgentJob *job)
       return;
     }
 
+  request->on_gone = NULL;
   if (job->error != NULL)
     {
       mark_refusal (job, job->error);

@@ -137,10 +137,24 @@ print_help (Cli *cli)
   return QMIG_EXIT_OK;
 }
 
+/* Alone on a terminal it is the console. */
+static gboolean
+choose_verb (Cli *cli, GError **error)
+{
+  char *console[] = { (char *) "console", NULL };
+  guint n_used;
+
+  if (cli->verb != NULL || cli_options_flag (cli->options, "help") > 0 || cli_options_flag (cli->options, "version") > 0 ||
+      !cmd_console_is_possible ())
+    return TRUE;
+  cli->verb = cli_verb_find (console, &n_used, error);
+  return cli->verb != NULL;
+}
+
 static int
 run (Cli *cli, char **argv, GError **error)
 {
-  if (!read_words (cli, argv, error))
+  if (!read_words (cli, argv, error) || !choose_verb (cli, error))
     return QMIG_EXIT_USAGE;
   if (cli_options_flag (cli->options, "version") > 0)
     return cmd_version (cli, error);

@@ -100,6 +100,14 @@ static const CliOption migrate_options[] = {
   { NULL },
 };
 
+static const CliOption console_options[] = {
+  { "read-only", 0, CLI_FLAG, NULL, "nothing can be changed; also by QMIG_READ_ONLY=1" },
+  { "screen", 0, CLI_CHOICE, "vms|migrations|log|history|hosts", "the screen to begin with (default: the last one)" },
+  { "graph", 0, CLI_CHOICE, "braille|block|ascii", "how curves are drawn (default: as fits the terminal); also by QMIG_GRAPH" },
+  { "no-mouse", 0, CLI_FLAG, NULL, "leave the mouse to the terminal" },
+  { NULL },
+};
+
 static const CliOption watch_options[] = {
   { "all", 0, CLI_FLAG, NULL, "all migrations that are active now" },
   { "after", 0, CLI_COUNT, "SEQ", "only events after this one" },
@@ -221,7 +229,19 @@ static const CliOption demo_options[] = {
   { NULL },
 };
 
+#define CONSOLE_ABOUT                                                                                                       \
+  "VMs of all hosts, migrations as they run with their curves, forecast and knobs, log, history with replay, hosts; ? shows\n" \
+  "the keys of a screen, : its commands. It only looks and asks: the agents do the work, and closing it changes nothing.\n"     \
+  "Without a terminal: qmig watch. Colours: --color, QMIG_COLOR, NO_COLOR; themes: QMIG_THEME=default|light|mono|cb."
+
 const CliVerb cli_verbs[] = {
+  { NULL, "console", "", "the interactive screen; also opened by 'qmig' alone on a terminal",
+    "qmig console\n"
+    "qmig console --read-only --screen history", CONSOLE_ABOUT,
+    console_options, cmd_console, NULL, CLI_NEEDS_NOTHING },
+  { NULL, "top", "", "the same as console",
+    "qmig top", CONSOLE_ABOUT,
+    console_options, cmd_console, NULL, CLI_NEEDS_NOTHING },
   { NULL, "migrate", "VM [DEST]", "move a running VM to another host and follow it to the end",
     "qmig migrate web01 beta --downtime 300ms --expect downtime=300ms,total=2m && echo moved\n"
     "id=$(qmig migrate web01 beta --no-wait -o name); qmig tune \"$id\" --bandwidth 2GiB/s; qmig migration wait \"$id\"\n"

@@ -56,6 +56,10 @@ int cmd_pki_trust (Cli *cli, GError **error);
 int cmd_pki_untrust (Cli *cli, GError **error);
 int cmd_pki_peers (Cli *cli, GError **error);
 
+int cmd_console (Cli *cli, GError **error);
+/* Whether there is a terminal for it. */
+gboolean cmd_console_is_possible (void);
+
 int cmd_demo (Cli *cli, GError **error);
 int cmd_doctor (Cli *cli, GError **error);
 int cmd_schema (Cli *cli, GError **error);

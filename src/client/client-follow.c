@@ -12,115 +12,121 @@ const ClientFollowLimits client_follow_limits = { 10000, 30000, 100 };
 
 #define RETRY_MAX_MS 1000
 
-typedef struct
+/* The caller has one reference, each operation under way another. */
+struct _QmigFollow
 {
   QmigClient *client;
-  const char *migration;
+  char *migration;
   gint64 after; /* seq of the last event delivered */
   const ClientFollowLimits *limits;
   QmigEventFunc func;
+  QmigFollowDone done;
   gpointer user_data;
-  GCancellable *cancellable;
+  GCancellable *cancellable; /* (nullable) */
+  gboolean over;             /* nothing is called any more */
+  guint n_pending;           /* operations under way */
 
-  GCancellable *stop;   /* ends the operation under way */
-  GAsyncResult *result; /* of the operation under way, once it has one */
+  GCancellable *stop; /* ends the operation under way */
   GSource *timer;
   gboolean timer_fired;
-  GSource *cancel_source;
-  gint64 heard_us; /* when the last line came, monotonic */
-  GError *cause;   /* of the last break */
-} Follow;
+  gboolean pausing;   /* the timer opens the stream again */
+  SoupMessage *message;
+  GInputStream *stream;
+  GByteArray *pending; /* what has come and is no whole line yet; all of a refusal */
+  gboolean refused;
+  gint64 heard_us;    /* when the last line came, monotonic */
+  gint64 opened_us;   /* heard_us when the stream was opened last */
+  gint64 pause_ms;
+  GError *cause;      /* of the last break */
+};
 
 typedef enum
 {
-  FOLLOW_AGAIN,  /* the stream broke; open it again */
+  FOLLOW_AGAIN,  /* goes on, or the stream broke and is to be opened again */
   FOLLOW_OVER,   /* the result was delivered, or the caller has enough */
   FOLLOW_FAILED, /* no use trying again */
 } FollowEnd;
 
-static gboolean
-follow_timer_fired (gpointer user_data)
+static void
+follow_clear (gpointer data)
 {
-  Follow *follow = user_data;
+  QmigFollow *follow = data;
 
-  follow->timer_fired = TRUE;
-  g_cancellable_cancel (follow->stop);
-  return G_SOURCE_CONTINUE;
-}
-
-static gboolean
-follow_cancelled (GCancellable *cancellable, gpointer user_data)
-{
-  Follow *follow = user_data;
-
-  g_cancellable_cancel (follow->stop);
-  return G_SOURCE_REMOVE;
+  g_clear_object (&follow->stop);
+  g_clear_object (&follow->message);
+  g_clear_object (&follow->stream);
+  g_clear_object (&follow->cancellable);
+  g_clear_object (&follow->client);
+  g_byte_array_unref (follow->pending);
+  g_clear_error (&follow->cause);
+  g_free (follow->migration);
 }
 
 static void
-follow_init (Follow *follow)
+follow_unref (QmigFollow *follow)
 {
-  follow->heard_us = g_get_monotonic_time ();
-  follow->timer = g_timeout_source_new (G_MAXUINT);
-  g_source_set_callback (follow->timer, follow_timer_fired, follow, NULL);
-  g_source_set_ready_time (follow->timer, -1);
-  g_source_attach (follow->timer, follow->client->context);
-
-  if (follow->cancellable != NULL)
-    {
-      follow->cancel_source = g_cancellable_source_new (follow->cancellable);
-      g_source_set_callback (follow->cancel_source, G_SOURCE_FUNC (follow_cancelled), follow, NULL);
-      g_source_attach (follow->cancel_source, follow->client->context);
-    }
+  g_rc_box_release_full (follow, follow_clear);
 }
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (QmigFollow, follow_unref)
 
 static void
-follow_clear (Follow *follow)
+follow_end (QmigFollow *follow)
 {
+  if (follow->over)
+    return;
+  follow->over = TRUE;
   g_source_destroy (follow->timer);
   g_source_unref (follow->timer);
-  if (follow->cancel_source != NULL)
-    {
-      g_source_destroy (follow->cancel_source);
-      g_source_unref (follow->cancel_source);
-    }
-  g_clear_object (&follow->stop);
-  g_clear_object (&follow->result);
-  g_clear_error (&follow->cause);
+  if (follow->stop != NULL)
+    g_cancellable_cancel (follow->stop);
 }
 
+/* @error: (transfer full) (nullable) */
 static void
-follow_finished (GObject *source, GAsyncResult *result, gpointer user_data)
+follow_finish (QmigFollow *follow, GError *error)
 {
-  Follow *follow = user_data;
+  g_autoptr(GError) owned = error;
 
-  follow->result = g_object_ref (result);
+  if (follow->over)
+    return;
+  follow_end (follow);
+  follow->done (owned, follow->user_data);
 }
 
 /* A fresh start for the next operation: it may take @limit_ms. */
 static void
-follow_begin (Follow *follow, gint64 limit_ms)
+follow_begin (QmigFollow *follow, gint64 limit_ms)
 {
-  g_clear_object (&follow->result);
   g_clear_object (&follow->stop);
   follow->stop = g_cancellable_new ();
   follow->timer_fired = FALSE;
   g_source_set_ready_time (follow->timer, g_get_monotonic_time () + limit_ms * 1000);
-  if (g_cancellable_is_cancelled (follow->cancellable))
-    g_cancellable_cancel (follow->stop);
 }
 
-/* The operation always completes: the timer or the caller's cancellable end it where the agent does not. */
-static void
-follow_await (Follow *follow)
+/* Whether the operation that @result ends still matters to anybody. */
+static gboolean
+follow_goes_on (QmigFollow *follow)
 {
-  while (follow->result == NULL)
-    g_main_context_iteration (follow->client->context, TRUE);
+  GError *error = NULL;
+
+  if (follow->over)
+    return FALSE;
   g_source_set_ready_time (follow->timer, -1);
+  if (!g_cancellable_set_error_if_cancelled (follow->cancellable, &error))
+    return TRUE;
+  follow_finish (follow, error);
+  return FALSE;
+}
+
+static QmigFollow *
+follow_hold (QmigFollow *follow)
+{
+  follow->n_pending++;
+  return g_rc_box_acquire (follow);
 }
 
 static void
-follow_broke (Follow *follow, GError *cause)
+follow_broke (QmigFollow *follow, GError *cause)
 {
   g_clear_error (&follow->cause);
   if (!follow->timer_fired)
@@ -134,33 +140,60 @@ follow_broke (Follow *follow, GError *cause)
                                follow->limits->silence_ms);
 }
 
+/* -- trying again --------------------------------------------------------------- */
+
 static void
-follow_pause (Follow *follow, gint64 ms)
+follow_pause (QmigFollow *follow)
 {
-  follow_begin (follow, ms);
-  while (!follow->timer_fired && !g_cancellable_is_cancelled (follow->stop))
-    g_main_context_iteration (follow->client->context, TRUE);
-  g_source_set_ready_time (follow->timer, -1);
+  gint64 now_us = g_get_monotonic_time ();
+
+  if (now_us - follow->heard_us > follow->limits->away_ms * 1000)
+    {
+      follow_finish (follow, client_unreachable (follow->client, follow->cause));
+      return;
+    }
+
+  follow->pause_ms = follow->heard_us == follow->opened_us ? MIN (follow->pause_ms * 2, RETRY_MAX_MS) : follow->limits->retry_ms;
+  follow->pausing = TRUE;
+  g_source_set_ready_time (follow->timer, now_us + follow->pause_ms * 1000);
 }
 
-/* NULL and follow->cause when the connection broke. */
-static GBytes *
-follow_read (Follow *follow, GInputStream *stream)
+static void
+follow_settled (GObject *source, GAsyncResult *result, gpointer user_data)
 {
-  GError *cause = NULL;
-  GBytes *bytes;
+  g_autoptr(QmigFollow) follow = user_data;
+  const GError *problem;
 
+  follow->n_pending--;
+  if (!follow_goes_on (follow))
+    return;
+  problem = client_tunnel_get_problem (follow->client->tunnel);
+  if (problem == NULL || problem->code == QMIG_EXIT_UNREACHABLE)
+    follow_pause (follow);
+  else
+    follow_finish (follow, client_unreachable (follow->client, problem));
+}
+
+/* ssh may say why it broke, and that trying again changes nothing. */
+static void
+follow_again (QmigFollow *follow, GError *cause)
+{
+  follow_broke (follow, cause);
+  g_clear_object (&follow->stream);
+  g_clear_object (&follow->message);
+  if (follow->client->tunnel == NULL)
+    {
+      follow_pause (follow);
+      return;
+    }
   follow_begin (follow, follow->limits->silence_ms);
-  g_input_stream_read_bytes_async (stream, 65536, G_PRIORITY_DEFAULT, follow->stop, follow_finished, follow);
-  follow_await (follow);
-  bytes = g_input_stream_read_bytes_finish (stream, follow->result, &cause);
-  if (bytes == NULL)
-    follow_broke (follow, cause);
-  return bytes;
+  client_tunnel_settle_async (follow->client->tunnel, follow->stop, follow_settled, follow_hold (follow));
 }
+
+/* -- what comes -------------------------------------------------------------------- */
 
 static FollowEnd
-follow_deliver (Follow *follow, const char *line, gsize length, GError **error)
+follow_deliver (QmigFollow *follow, const char *line, gsize length, GError **error)
 {
   g_autoptr(QmigEvent) event = qmig_event_from_text (line, (gssize) length, error);
   gboolean goes_on;
@@ -183,15 +216,16 @@ follow_deliver (Follow *follow, const char *line, gsize length, GError **error)
   return goes_on && g_strcmp0 (event->type, "result") != 0 ? FOLLOW_AGAIN : FOLLOW_OVER;
 }
 
-/* Delivers the whole lines at the start of @pending and keeps the rest. */
+/* Delivers the whole lines at the start of what is pending and keeps the rest. */
 static FollowEnd
-follow_split (Follow *follow, GByteArray *pending, GError **error)
+follow_split (QmigFollow *follow, GError **error)
 {
+  GByteArray *pending = follow->pending;
   const char *text = (const char *) pending->data;
   gsize done = 0;
   FollowEnd end = FOLLOW_AGAIN;
 
-  while (end == FOLLOW_AGAIN && !g_cancellable_is_cancelled (follow->cancellable))
+  while (end == FOLLOW_AGAIN && !follow->over && !g_cancellable_is_cancelled (follow->cancellable))
     {
       const char *newline = memchr (text + done, '\n', pending->len - done);
 
@@ -215,137 +249,255 @@ follow_split (Follow *follow, GByteArray *pending, GError **error)
   return end;
 }
 
-static FollowEnd
-follow_stream (Follow *follow, GInputStream *stream, GError **error)
+static void follow_read (QmigFollow *follow);
+
+static void
+follow_take_lines (QmigFollow *follow)
 {
-  g_autoptr(GByteArray) pending = g_byte_array_new ();
-  FollowEnd end = FOLLOW_AGAIN;
+  GError *error = NULL;
 
-  while (end == FOLLOW_AGAIN)
+  switch (follow_split (follow, &error))
     {
-      g_autoptr(GBytes) bytes = follow_read (follow, stream);
-
-      if (bytes == NULL)
-        return FOLLOW_AGAIN;
-      /* No orderly end either: libsoup tells a chunked body that breaks off from a finished one by nothing. */
-      if (g_bytes_get_size (bytes) == 0)
-        {
-          follow_broke (follow, g_error_new_literal (G_IO_ERROR, G_IO_ERROR_CLOSED, "it closed the event stream"));
-          return FOLLOW_AGAIN;
-        }
-
-      g_byte_array_append (pending, g_bytes_get_data (bytes, NULL), (guint) g_bytes_get_size (bytes));
-      end = follow_split (follow, pending, error);
+    case FOLLOW_AGAIN:
+      if (follow_goes_on (follow))
+        follow_read (follow);
+      break;
+    case FOLLOW_OVER:
+    case FOLLOW_FAILED:
+      if (follow->over)
+        g_clear_error (&error);
+      else
+        follow_finish (follow, error);
+      break;
     }
-  return end;
 }
 
 /* The agent's reason for not giving a stream. */
-static FollowEnd
-follow_refused (Follow *follow, SoupMessage *message, GInputStream *stream, GError **error)
+static void
+follow_take_refusal (QmigFollow *follow)
 {
-  g_autoptr(GByteArray) body = g_byte_array_new ();
-  g_autoptr(JsonObject) object = NULL;
+  GError *error = NULL;
+  g_autoptr(JsonObject) object
+      = client_read_answer (follow->client, follow->message, follow->pending->data, follow->pending->len, NULL, &error);
 
-  while (body->len < CLIENT_LINE_MAX_BYTES)
-    {
-      g_autoptr(GBytes) bytes = follow_read (follow, stream);
-
-      if (bytes == NULL)
-        return FOLLOW_AGAIN;
-      if (g_bytes_get_size (bytes) == 0)
-        break;
-      g_byte_array_append (body, g_bytes_get_data (bytes, NULL), (guint) g_bytes_get_size (bytes));
-    }
-
-  object = client_read_answer (follow->client, message, body->data, body->len, NULL, error);
-  g_return_val_if_fail (object == NULL, FOLLOW_FAILED);
-  return FOLLOW_FAILED;
+  g_return_if_fail (object == NULL);
+  follow_finish (follow, error);
 }
 
-static FollowEnd
-follow_once (Follow *follow, GError **error)
+static void
+follow_got_bytes (GObject *source, GAsyncResult *result, gpointer user_data)
+{
+  g_autoptr(QmigFollow) follow = user_data;
+  GError *cause = NULL;
+  g_autoptr(GBytes) bytes = g_input_stream_read_bytes_finish (G_INPUT_STREAM (source), result, &cause);
+  gboolean ended = bytes != NULL && g_bytes_get_size (bytes) == 0;
+
+  follow->n_pending--;
+  if (!follow_goes_on (follow))
+    {
+      g_clear_error (&cause);
+      return;
+    }
+  /* No orderly end either: libsoup tells a chunked body that breaks off from a finished one by nothing. */
+  if (ended && !follow->refused)
+    cause = g_error_new_literal (G_IO_ERROR, G_IO_ERROR_CLOSED, "it closed the event stream");
+  if (cause != NULL)
+    {
+      follow_again (follow, cause);
+      return;
+    }
+
+  g_byte_array_append (follow->pending, g_bytes_get_data (bytes, NULL), (guint) g_bytes_get_size (bytes));
+  if (!follow->refused)
+    follow_take_lines (follow);
+  else if (ended || follow->pending->len >= CLIENT_LINE_MAX_BYTES)
+    follow_take_refusal (follow);
+  else
+    follow_read (follow);
+}
+
+static void
+follow_read (QmigFollow *follow)
+{
+  follow_begin (follow, follow->limits->silence_ms);
+  g_input_stream_read_bytes_async (follow->stream, 65536, G_PRIORITY_DEFAULT, follow->stop, follow_got_bytes,
+                                   follow_hold (follow));
+}
+
+/* -- opening ---------------------------------------------------------------------------- */
+
+static void
+follow_failed_to_open (QmigFollow *follow, GError *cause)
+{
+  gboolean hopeless = FALSE;
+
+  cause = client_tls_explain (follow->client, follow->message, cause, &hopeless);
+  if (hopeless)
+    follow_finish (follow, cause);
+  else
+    follow_again (follow, cause);
+}
+
+static void
+follow_opened (GObject *source, GAsyncResult *result, gpointer user_data)
+{
+  g_autoptr(QmigFollow) follow = user_data;
+  GError *error = NULL;
+  g_autoptr(GInputStream) stream = soup_session_send_finish (SOUP_SESSION (source), result, &error);
+
+  follow->n_pending--;
+  if (!follow_goes_on (follow))
+    {
+      g_clear_error (&error);
+      return;
+    }
+  if (stream == NULL)
+    {
+      follow_failed_to_open (follow, error);
+      return;
+    }
+
+  follow->refused = soup_message_get_status (follow->message) != SOUP_STATUS_OK;
+  if (!follow->refused && !client_check_api (follow->client, follow->message, &error))
+    {
+      follow_finish (follow, error);
+      return;
+    }
+  follow->stream = g_steal_pointer (&stream);
+  follow_read (follow);
+}
+
+static void
+follow_open (QmigFollow *follow)
 {
   g_autofree char *path = qmig_client_path ("/v1/migrations/%s/events?follow=1&after=%" G_GINT64_FORMAT,
                                             follow->migration, follow->after);
-  g_autoptr(SoupMessage) message = client_message_new (follow->client, "GET", path, NULL, error);
-  g_autoptr(GInputStream) stream = NULL;
-  gboolean hopeless = FALSE;
-  GError *cause = NULL;
+  GError *error = NULL;
 
-  if (message == NULL)
-    return FOLLOW_FAILED;
-
-  follow_begin (follow, follow->limits->silence_ms);
-  soup_session_send_async (follow->client->session, message, G_PRIORITY_DEFAULT, follow->stop, follow_finished, follow);
-  follow_await (follow);
-  stream = soup_session_send_finish (follow->client->session, follow->result, &cause);
-  if (stream == NULL)
+  g_byte_array_set_size (follow->pending, 0);
+  follow->opened_us = follow->heard_us;
+  follow->message = client_message_new (follow->client, "GET", path, NULL, &error);
+  if (follow->message == NULL)
     {
-      cause = client_tls_explain (follow->client, message, cause, &hopeless);
-      if (!hopeless)
-        {
-          follow_broke (follow, cause);
-          return FOLLOW_AGAIN;
-        }
-      g_propagate_error (error, cause);
-      return FOLLOW_FAILED;
+      follow_finish (follow, error);
+      return;
     }
-
-  if (soup_message_get_status (message) != SOUP_STATUS_OK)
-    return follow_refused (follow, message, stream, error);
-  if (!client_check_api (follow->client, message, error))
-    return FOLLOW_FAILED;
-  return follow_stream (follow, stream, error);
-}
-
-/* FALSE where ssh says why it broke, and trying again changes nothing. */
-static gboolean
-follow_settle (Follow *follow, GError **error)
-{
-  ClientTunnel *tunnel = follow->client->tunnel;
-  const GError *problem;
-
-  if (tunnel == NULL)
-    return TRUE;
-
   follow_begin (follow, follow->limits->silence_ms);
-  client_tunnel_settle_async (tunnel, follow->stop, follow_finished, follow);
-  follow_await (follow);
-  problem = client_tunnel_get_problem (tunnel);
-  if (problem == NULL || problem->code == QMIG_EXIT_UNREACHABLE)
-    return TRUE;
-
-  g_propagate_error (error, client_unreachable (follow->client, problem));
-  return FALSE;
+  soup_session_send_async (follow->client->session, follow->message, G_PRIORITY_DEFAULT, follow->stop, follow_opened,
+                           follow_hold (follow));
 }
 
 static gboolean
-follow_run (Follow *follow, GError **error)
+follow_timer_fired (gpointer user_data)
 {
-  gint64 pause_ms = follow->limits->retry_ms;
+  g_autoptr(QmigFollow) follow = g_rc_box_acquire ((QmigFollow *) user_data);
 
-  for (;;)
+  g_source_set_ready_time (follow->timer, -1);
+  if (follow->pausing)
     {
-      gint64 heard_us = follow->heard_us;
-      FollowEnd end = follow_once (follow, error);
-
-      if (end != FOLLOW_AGAIN)
-        return end == FOLLOW_OVER;
-      if (!follow_settle (follow, error))
-        return FALSE;
-      if (g_cancellable_set_error_if_cancelled (follow->cancellable, error))
-        return FALSE;
-
-      if (g_get_monotonic_time () - follow->heard_us > follow->limits->away_ms * 1000)
-        {
-          g_propagate_error (error, client_unreachable (follow->client, follow->cause));
-          return FALSE;
-        }
-
-      pause_ms = follow->heard_us == heard_us ? MIN (pause_ms * 2, RETRY_MAX_MS) : follow->limits->retry_ms;
-      follow_pause (follow, pause_ms);
+      follow->pausing = FALSE;
+      if (follow_goes_on (follow))
+        follow_open (follow);
+      return G_SOURCE_CONTINUE;
     }
+  follow->timer_fired = TRUE;
+  g_cancellable_cancel (follow->stop);
+  return G_SOURCE_CONTINUE;
+}
+
+/* Unlike GLib's timeouts it leaves the time alone that its callback sets. */
+static gboolean
+timer_dispatch (GSource *source, GSourceFunc callback, gpointer user_data)
+{
+  return callback (user_data);
+}
+
+static GSourceFuncs timer_funcs = { .dispatch = timer_dispatch };
+
+static QmigFollow *
+follow_new (QmigClient *client,
+            const char *migration,
+            gint64 after,
+            const ClientFollowLimits *limits,
+            QmigEventFunc func,
+            QmigFollowDone done,
+            gpointer user_data)
+{
+  QmigFollow *follow = g_rc_box_new0 (QmigFollow);
+
+  follow->client = g_object_ref (client);
+  follow->migration = g_strdup (migration);
+  follow->after = after;
+  follow->limits = limits;
+  follow->func = func;
+  follow->done = done;
+  follow->user_data = user_data;
+  follow->pending = g_byte_array_new ();
+  follow->heard_us = g_get_monotonic_time ();
+  follow->pause_ms = limits->retry_ms;
+  follow->pausing = TRUE;
+  follow->timer = g_source_new (&timer_funcs, sizeof (GSource));
+  g_source_set_callback (follow->timer, follow_timer_fired, follow, NULL);
+  g_source_set_ready_time (follow->timer, 0);
+  g_source_attach (follow->timer, client->context);
+  return follow;
+}
+
+QmigFollow *
+qmig_client_follow_start (QmigClient *self,
+                          const char *migration,
+                          gint64 after,
+                          QmigEventFunc func,
+                          QmigFollowDone done,
+                          gpointer user_data)
+{
+  return follow_new (self, migration, after, &client_follow_limits, func, done, user_data);
+}
+
+void
+qmig_follow_stop (QmigFollow *follow)
+{
+  follow_end (follow);
+  follow_unref (follow);
+}
+
+/* -- waiting for all of it --------------------------------------------------------------- */
+
+typedef struct
+{
+  QmigEventFunc func;
+  gpointer user_data;
+  gboolean done;
+  GError *error;
+} Waiting;
+
+static gboolean
+pass_on (const QmigEvent *event, gpointer user_data)
+{
+  Waiting *waiting = user_data;
+
+  return waiting->func (event, waiting->user_data);
+}
+
+static void
+is_done (const GError *error, gpointer user_data)
+{
+  Waiting *waiting = user_data;
+
+  waiting->done = TRUE;
+  waiting->error = error != NULL ? g_error_copy (error) : NULL;
+}
+
+/* Ends what is under way; what comes of that is told as cancelled. */
+static gboolean
+cancelled (GCancellable *cancellable, gpointer user_data)
+{
+  QmigFollow *follow = user_data;
+  GError *error = NULL;
+
+  if (g_cancellable_set_error_if_cancelled (cancellable, &error))
+    follow_finish (follow, error);
+  return G_SOURCE_REMOVE;
 }
 
 gboolean
@@ -358,19 +510,28 @@ client_follow_within (QmigClient *self,
                       GCancellable *cancellable,
                       GError **error)
 {
-  Follow follow = { .client = self,
-                    .migration = migration,
-                    .after = after,
-                    .limits = limits,
-                    .func = func,
-                    .user_data = user_data,
-                    .cancellable = cancellable };
-  gboolean done;
+  Waiting waiting = { .func = func, .user_data = user_data };
+  QmigFollow *follow = follow_new (self, migration, after, limits, pass_on, is_done, &waiting);
+  g_autoptr(GSource) cancel = NULL;
 
-  follow_init (&follow);
-  done = follow_run (&follow, error);
-  follow_clear (&follow);
-  return done;
+  if (cancellable != NULL)
+    {
+      follow->cancellable = g_object_ref (cancellable);
+      cancel = g_cancellable_source_new (cancellable);
+      g_source_set_callback (cancel, G_SOURCE_FUNC (cancelled), follow, NULL);
+      g_source_attach (cancel, self->context);
+    }
+  /* What was under way ends here too: nobody may run this context any more. */
+  while (!waiting.done || follow->n_pending > 0)
+    g_main_context_iteration (self->context, TRUE);
+
+  if (cancel != NULL)
+    g_source_destroy (cancel);
+  qmig_follow_stop (follow);
+  if (waiting.error == NULL)
+    return TRUE;
+  g_propagate_error (error, waiting.error);
+  return FALSE;
 }
 
 gboolean

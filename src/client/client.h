@@ -108,4 +108,24 @@ gboolean qmig_client_follow (QmigClient     *self,
                              GCancellable   *cancellable,
                              GError        **error) G_GNUC_WARN_UNUSED_RESULT;
 
+typedef struct _QmigFollow QmigFollow;
+/* @error: NULL where following ended as it should */
+typedef void (*QmigFollowDone) (const GError *error, gpointer user_data);
+
+/**
+ * qmig_client_follow_start:
+ *
+ * qmig_client_follow() without waiting: @func and then, once, @done are called
+ * from the client's context.  The result has to be given to
+ * qmig_follow_stop(), at any time, also in @func or @done; nothing is called
+ * after that.
+ */
+QmigFollow *qmig_client_follow_start (QmigClient      *self,
+                                      const char      *migration,
+                                      gint64           after,
+                                      QmigEventFunc    func,
+                                      QmigFollowDone   done,
+                                      gpointer         user_data);
+void qmig_follow_stop (QmigFollow *follow);
+
 G_END_DECLS

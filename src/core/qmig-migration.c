@@ -819,6 +819,7 @@ qmig_migration_recover (const QmigEnv          *env,
   self->point_of_no_return = self->told_before = self->entry->commit_intent;
   self->assume = g_strdup (assume);
   self->postcopy_wanted = self->entry->postcopy;
+  self->info->hold_wanted &= !self->entry->postcopy;
   self->info->step = g_strdup (self->entry->step);
   start_thread (self);
   return self;

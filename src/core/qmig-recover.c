@@ -272,9 +272,10 @@ qmig_recover_look (QmigMigration *self, QmigRecoverDecision *decision, GError **
     qmig_host_follow (self->host, self->id);
 
   *decision = qmig_recover_decide (&facts);
-  /* Held at the gate the guest stands still, and the word to go may have died with the agent: back is where it runs. */
+  /* Held at the gate the guest stands still, and the word to go may have died with the agent: back is where it runs.  Post-copy
+   * is such a word, and in the journal. */
   if (decision->action == QMIG_RECOVER_GO_ON && facts.source_status == QMP_MIGRATION_STATUS_PRE_SWITCHOVER &&
-      self->entry->request->hold)
+      self->entry->request->hold && !facts.postcopy)
     *decision = roll_back ("switchover");
   return TRUE;
 }

@@ -65,9 +65,13 @@ qmig_step_commit (QmigMigration *self, QmpWait *wait, GError **error)
   while (TRUE)
     {
       g_autoptr(GError) cause = NULL;
-      g_autoptr(QmpWait) once = qmp_wait_new_within (wait, "the commit", patient != NULL ? qmig_limits.reply_ms : qmp_wait_left_ms (wait));
-      g_autoptr(QmigIncoming) incoming = start_destination (self, once, &cause);
+      g_autoptr(QmpWait) once = NULL;
+      g_autoptr(QmigIncoming) incoming = NULL;
 
+      if (patient != NULL && !qmig_step_mend_link (self, doubt, wait, error))
+        return FALSE;
+      once = qmp_wait_new_within (wait, "the commit", patient != NULL ? qmig_limits.reply_ms : qmp_wait_left_ms (wait));
+      incoming = start_destination (self, once, &cause);
       if (incoming != NULL)
         {
           if (incoming->resumed_us > 0 && self->source != NULL && self->source->stopped_us > 0)

@@ -49,6 +49,7 @@ typedef struct
 {
   QmpMigrationStatus status;  /* of the source, at the last look */
   gint64 transferred;
+  gboolean grew;              /* while the source was in postcopy-active: the link carries */
   gint64 progress_us;         /* when either of them changed last */
   gint64 broken_us;           /* since when it is broken, 0 while it is not */
   gint64 next_try_us;
@@ -94,6 +95,8 @@ look_at_source (QmigMigration *self, Link *link, QmpWait *wait, GError **error)
     return FALSE;
   if (self->source->status != link->status || info->ram_transferred_bytes != link->transferred)
     link->progress_us = g_get_monotonic_time ();
+  link->grew = self->source->status == QMP_MIGRATION_STATUS_POSTCOPY_ACTIVE && link->status == self->source->status &&
+               info->ram_transferred_bytes > link->transferred;
   link->status = self->source->status;
   link->transferred = info->ram_transferred_bytes;
   tell_sample (self, info);
@@ -279,23 +282,49 @@ look_and_act (QmigMigration *self, Link *link, gboolean *whole, QmpWait *wait, G
   return FALSE;
 }
 
-gboolean
-qmig_step_pages (QmigMigration *self, QmpWait *wait, GError **error)
+typedef gboolean (*LinkFunc) (const Link *link);
+
+/* Until every page is there, or @enough of the link.  @enough: (nullable) */
+static gboolean
+follow_link (QmigMigration *self, LinkFunc enough, QmpWait *wait, GError **error)
 {
   Link link = { .status = QMP_MIGRATION_STATUS_UNKNOWN, .transferred = -1, .progress_us = g_get_monotonic_time () };
   gboolean whole = FALSE;
   gboolean ok = TRUE;
 
-  if (qmig_steps_is_in_postcopy (self))
-    qmig_migration_set_postcopy (self, TRUE); /* taken up by recovery */
   while (ok && !whole)
     {
       QmigNews news = qmig_news_begin (self);
 
       ok = look_and_act (self, &link, &whole, wait, error);
+      whole |= ok && enough != NULL && enough (&link);
       if (ok && !whole)
         ok = qmig_news_wait (&news, wait, link.status == QMP_MIGRATION_STATUS_COMPLETED ? ENDING_LOOK_MS : SAMPLE_MS, error);
     }
   g_free (link.problem);
   return ok;
+}
+
+static gboolean
+carries (const Link *link)
+{
+  return link->grew || link->status == QMP_MIGRATION_STATUS_COMPLETED;
+}
+
+gboolean
+qmig_step_mend_link (QmigMigration *self, gboolean doubt, QmpWait *wait, GError **error)
+{
+  /* What events told is not asked again: the guest stands still. */
+  if (!doubt && !qmig_sides_source_is_gone (self) &&
+      (self->source->status == QMP_MIGRATION_STATUS_POSTCOPY_ACTIVE || self->source->status == QMP_MIGRATION_STATUS_COMPLETED))
+    return TRUE;
+  return follow_link (self, carries, wait, error);
+}
+
+gboolean
+qmig_step_pages (QmigMigration *self, QmpWait *wait, GError **error)
+{
+  if (qmig_steps_is_in_postcopy (self))
+    qmig_migration_set_postcopy (self, TRUE); /* taken up by recovery */
+  return follow_link (self, NULL, wait, error);
 }

@@ -46,6 +46,9 @@ gboolean qmig_step_check_uri (QmigMigration *self, GError **error);
 gboolean qmig_step_start_postcopy (QmigMigration *self, QmpWait *wait, GError **error);
 /* Starts it where somebody wants it, once. */
 gboolean qmig_step_mind_postcopy (QmigMigration *self, QmpWait *wait, GError **error);
+/* Before the destination is told to run: without its source, a QEMU whose main loop needs a page answers nothing any more.
+ * @doubt: it was told already, and did not answer.  Errors as below. */
+gboolean qmig_step_mend_link (QmigMigration *self, gboolean doubt, QmpWait *wait, GError **error);
 /* Until the destination has every page; a broken link is taken up again, for as long as both QEMUs live.
  * @error: QMIG_EXIT_ATTENTION when one is gone, or the link stays broken */
 gboolean qmig_step_pages (QmigMigration *self, QmpWait *wait, GError **error);

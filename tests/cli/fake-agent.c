@@ -34,6 +34,8 @@ struct _FakeAgent
   char *stream_lines;
   gboolean stream_close;
   SoupServerMessage *open_stream;
+  gboolean silent;
+  GPtrArray *unanswered; /* SoupServerMessage */
 };
 
 static void
@@ -52,6 +54,16 @@ write_text (SoupServerMessage *message, const char *text)
     soup_message_body_append (soup_server_message_get_response_body (message), SOUP_MEMORY_COPY, text, strlen (text));
 }
 
+/* Whoever followed it is gone. */
+static void
+stream_finished (SoupServerMessage *message, gpointer user_data)
+{
+  FakeAgent *self = user_data;
+
+  if (self->open_stream == message)
+    g_clear_object (&self->open_stream);
+}
+
 static void
 serve_stream (FakeAgent *self, SoupServerMessage *message)
 {
@@ -67,6 +79,7 @@ serve_stream (FakeAgent *self, SoupServerMessage *message)
       return;
     }
   g_set_object (&self->open_stream, message);
+  g_signal_connect (message, "finished", G_CALLBACK (stream_finished), self);
 }
 
 static void
@@ -91,15 +104,23 @@ got_request (SoupServer *server, SoupServerMessage *message, const char *path, G
   g_autofree char *target = g_strconcat (g_uri_get_path (uri), text != NULL ? "?" : "", text, NULL);
   g_autofree char *key = g_strconcat (soup_server_message_get_method (message), " ", target, NULL);
   g_autofree char *plain = g_strconcat (soup_server_message_get_method (message), " ", g_uri_get_path (uri), NULL);
-  const Answer *answer = g_hash_table_lookup (self->answers, key);
+  const Answer *answer;
 
   soup_message_headers_replace (soup_server_message_get_response_headers (message), "X-Qmig-Api", "1");
   note_request (self, key, message);
+  if (self->silent)
+    {
+      soup_server_message_pause (message);
+      g_ptr_array_add (self->unanswered, g_object_ref (message));
+      return;
+    }
   if (g_strcmp0 (plain, self->stream_path) == 0 && text != NULL && strstr (text, "follow=1") != NULL)
     {
       serve_stream (self, message);
       return;
     }
+  /* A hook may have given it. */
+  answer = g_hash_table_lookup (self->answers, key);
   if (answer == NULL)
     {
       g_test_message ("no answer for %s", key);
@@ -140,6 +161,7 @@ fake_agent_new (void)
   self->bodies = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
   self->counts = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
   self->hooks = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
+  self->unanswered = g_ptr_array_new_with_free_func (g_object_unref);
   self->server = soup_server_new (NULL, NULL);
   soup_server_add_handler (self->server, NULL, got_request, self, NULL);
   listen_on_path (self);
@@ -150,7 +172,10 @@ void
 fake_agent_free (FakeAgent *self)
 {
   soup_server_disconnect (self->server);
+  if (self->open_stream != NULL)
+    g_signal_handlers_disconnect_by_data (self->open_stream, self);
   g_clear_object (&self->open_stream);
+  g_ptr_array_unref (self->unanswered);
   g_object_unref (self->server);
   g_unlink (self->socket_path);
   g_rmdir (self->dir);
@@ -198,13 +223,30 @@ fake_agent_stream (FakeAgent *self, const char *migration, const char *lines, gb
 }
 
 void
+fake_agent_add_to_stream (FakeAgent *self, const char *lines)
+{
+  if (self->open_stream == NULL || *lines == '\0')
+    return;
+  write_text (self->open_stream, lines);
+  soup_server_message_unpause (self->open_stream);
+}
+
+void
 fake_agent_finish_stream (FakeAgent *self, const char *lines)
 {
+  g_autoptr(SoupServerMessage) message = NULL;
+
   g_assert_nonnull (self->open_stream);
-  write_text (self->open_stream, lines);
-  soup_message_body_complete (soup_server_message_get_response_body (self->open_stream));
-  soup_server_message_unpause (self->open_stream);
-  g_clear_object (&self->open_stream);
+  message = g_steal_pointer (&self->open_stream);
+  write_text (message, lines);
+  soup_message_body_complete (soup_server_message_get_response_body (message));
+  soup_server_message_unpause (message);
+}
+
+void
+fake_agent_silence (FakeAgent *self)
+{
+  self->silent = TRUE;
 }
 
 void

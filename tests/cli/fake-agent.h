@@ -25,8 +25,14 @@ void fake_agent_answer (FakeAgent *self, const char *method, const char *target,
 /* Lines for the event stream of @migration from now on; @close ends it orderly after them. */
 void fake_agent_stream (FakeAgent *self, const char *migration, const char *lines, gboolean close);
 
+/* Adds to a stream while somebody follows it. */
+void fake_agent_add_to_stream (FakeAgent *self, const char *lines);
+
 /* Adds to a stream that is open, and ends it. */
 void fake_agent_finish_stream (FakeAgent *self, const char *lines);
+
+/* From now on it takes every request, and answers none. */
+void fake_agent_silence (FakeAgent *self);
 
 /* Called when a request for @target with @method came, before it is answered. */
 void fake_agent_on_request (FakeAgent *self, const char *method, const char *target, GCallback func, gpointer data);

@@ -266,7 +266,7 @@ static void
 test_usage (Fixture *fixture, gconstpointer data)
 {
   assert_status (fixture, "frobnicate", 2, "unknown command");
-  assert_status (fixture, "console", 2, "unknown command");
+  assert_status (fixture, "console", 2, "the console needs a terminal");
   assert_status (fixture, "vm", 2, "needs one of: list");
   assert_status (fixture, "migrate", 2, "VM is missing");
   assert_status (fixture, "migrate a b c", 2, "'c' is one argument too many");

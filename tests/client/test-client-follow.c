@@ -291,6 +291,63 @@ test_caller_cancels (void)
   g_string_free (watcher.seen, TRUE);
 }
 
+typedef struct
+{
+  QmigFollow *follow;
+  guint n_events;
+  guint n_done;
+  gint64 stop_at;
+} Async;
+
+static gboolean
+count_event (const QmigEvent *event, gpointer user_data)
+{
+  Async *async = user_data;
+
+  async->n_events++;
+  if (event->seq == async->stop_at)
+    g_clear_pointer (&async->follow, qmig_follow_stop);
+  return TRUE;
+}
+
+static void
+count_done (const GError *error, gpointer user_data)
+{
+  Async *async = user_data;
+
+  g_assert_no_error (error);
+  async->n_done++;
+}
+
+/* Without waiting; and whoever stops it, there and then, hears no more. */
+static void
+test_without_waiting (void)
+{
+  g_autofree char *first = stream (1, 3, TRUE);
+  g_autofree char *second = stream (1, 3, TRUE);
+  ScriptedAnswer answers[] = { { first, TRUE }, { second, TRUE } };
+  g_autoptr(ScriptedAgent) agent = scripted_agent_start (answers, 2);
+  g_autoptr(QmigClient) client = qmig_client_new (agent->uri, NULL);
+  Async whole = { 0 };
+  Async part = { .stop_at = 2 };
+
+  whole.follow = qmig_client_follow_start (client, "m-1", 0, count_event, count_done, &whole);
+  while (whole.n_done == 0)
+    g_main_context_iteration (NULL, TRUE);
+  g_assert_cmpuint (whole.n_events, ==, 3);
+  g_assert_cmpuint (whole.n_done, ==, 1);
+  qmig_follow_stop (whole.follow);
+
+  part.follow = qmig_client_follow_start (client, "m-1", 0, count_event, count_done, &part);
+  while (part.follow != NULL)
+    g_main_context_iteration (NULL, TRUE);
+  while (g_main_context_iteration (NULL, FALSE))
+    continue;
+  g_assert_cmpuint (part.n_events, ==, 2);
+  g_assert_cmpuint (part.n_done, ==, 0);
+  scripted_agent_stop (agent);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -308,5 +365,6 @@ main (int argc, char **argv)
   g_test_add_func ("/client/follow/refused", test_refused);
   g_test_add_func ("/client/follow/caller-stops", test_caller_stops);
   g_test_add_func ("/client/follow/caller-cancels", test_caller_cancels);
+  g_test_add_func ("/client/follow/without-waiting", test_without_waiting);
   return g_test_run ();
 }
