@@ -49,7 +49,10 @@ read_file (const char *path, GError **error)
   const char *text;
 
   if (bytes == NULL)
-    return NULL;
+    {
+      g_prefix_error (error, "cannot read the trace '%s': ", path);
+      return NULL;
+    }
   text = g_bytes_get_data (bytes, &length);
   return converge_trace_read (text != NULL ? text : "", length, error);
 }

