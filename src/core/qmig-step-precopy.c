@@ -55,11 +55,20 @@ static gboolean
 hold_destination (QmigMigration *self, QmpWait *wait, GError **error)
 {
   g_autoptr(QmpWait) reply = qmp_wait_new_within (wait, "the destination's host", qmig_limits.reply_ms);
-  g_autoptr(QmigIncoming) held = qmig_host_hold (self->host, self->id, reply, error);
+  g_autoptr(GError) cause = NULL;
+  g_autoptr(QmigIncoming) held = qmig_host_hold (self->host, self->id, reply, &cause);
+  g_autoptr(QmigIncoming) now = NULL;
 
-  if (held == NULL)
-    g_prefix_error (error, "the destination on '%s' is not ready for the VM: ", qmig_host_get_name (self->host));
-  return held != NULL;
+  if (held != NULL)
+    return TRUE;
+  now = qmig_host_query (self->host, self->id, reply, NULL);
+  if (now != NULL && now->phase == QMIG_INCOMING_GONE)
+    {
+      qmig_sides_fail (self, "the migration ended before it began", wait, error);
+      return FALSE;
+    }
+  g_propagate_prefixed_error (error, g_steal_pointer (&cause), "the destination on '%s' is not ready for the VM: ", qmig_host_get_name (self->host));
+  return FALSE;
 }
 
 static gboolean

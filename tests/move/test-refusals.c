@@ -304,6 +304,8 @@ set_up_no_memory (Case *self)
   "  id=$(printf '%s' \"$line\" | sed -n 's/.*\\(\"id\" *: *[^,}]*\\).*/, \\1/p')\n" \
   "  case \"$line\" in\n" \
   "    *query-machines*) answer '[{\"name\": \"pc-q35-1.2\", \"cpu-max\": 1}]';;\n" \
+  "    *query-migrate-capabilities*) answer '[]';;\n" \
+  "    *query-qmp-schema*) answer '[]';;\n" \
   "    *) answer '{}';;\n" \
   "  esac\n" \
   "done"
