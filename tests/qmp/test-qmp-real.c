@@ -94,9 +94,16 @@ tear_down (Fixture *f, gconstpointer option)
 static QmpClient *
 open_client (Fixture *f)
 {
+  QmpClient *client = NULL;
   g_autoptr(GError) error = NULL;
-  QmpClient *client = qmp_client_open (f->path, f->wait, &error);
 
+  /* The file is there a moment before QEMU listens on it. */
+  do
+    {
+      g_clear_error (&error);
+      client = qmp_client_open (f->path, f->wait, &error);
+    }
+  while (g_error_matches (error, G_IO_ERROR, G_IO_ERROR_CONNECTION_REFUSED) && qmp_wait_pause (f->wait, 10, NULL));
   g_assert_no_error (error);
   return client;
 }
