@@ -10,6 +10,7 @@
 #define LEAST_ROOM_SHARE 0.1     /* of a budget that the overhead alone would use up */
 #define SLEEP_SHARE 0.5          /* of the same, that a throttled vCPU may sleep away */
 #define LIMIT_SLACK 1.25         /* the limit over the computed need, which moves until QEMU has it */
+#define MOST_LIMIT_MS 2000000    /* QEMU refuses more */
 #define LIMIT_STEP 0.2           /* smaller changes are not worth a command */
 #define HORIZON_MS (30 * 60000.0)
 #define SLOW_FACTOR 2            /* going on as it is may take so much longer than with all means … */
@@ -289,11 +290,13 @@ set_limit (ConvergeEngine *self, QmigDecision *decision, double limit_ms)
   double link = self->means.send_bytes_per_s;
   double cap = self->bandwidth > 0 ? self->bandwidth : 0;
 
+  /* As it was decided: what makes up for the cap is no other decision. */
+  self->limit_ms = MAX ((gint64) limit_ms, 1);
   if (cap > 0 && link > cap && self->means.has_switchover_bandwidth)
     decision->switchover_bandwidth_bytes_per_s = self->switchover_bandwidth = ROOM_SHARE * link;
   else if (cap > 0 && link > cap)
     limit_ms *= ROOM_SHARE * link / cap;
-  decision->downtime_limit_ms = self->limit_ms = MAX ((gint64) limit_ms, 1);
+  decision->downtime_limit_ms = CLAMP (limit_ms, 1, MOST_LIMIT_MS);
 }
 
 static double
@@ -481,7 +484,8 @@ rule_pause (ConvergeEngine *self, const ConvergeOutlook *outlook, QmigVerdict ve
     return NULL;
   self->at_last_resort = TRUE;
   decision = decision_new (self, QMIG_ACTION_PAUSE, "pause", verdict);
-  decision->downtime_limit_ms = self->limit_ms = (gint64) (2 * rest_ms (self)) + self->policy->downtime_ms;
+  self->limit_ms = CLAMP (2 * rest_ms (self) + self->policy->downtime_ms, 1, MOST_LIMIT_MS);
+  decision->downtime_limit_ms = self->limit_ms;
   decision->text = converge_text_last_resort (decision, rest_ms (self));
   return decision;
 }

@@ -176,7 +176,8 @@ qmig_history_means (QmigJournal *journal, const char *vm, const QmigPlan *plan, 
   QmigHistory history;
 
   qmig_history_read (journal, vm, plan, &history);
-  means->overhead_ms = history.overhead_ms != QMIG_UNSET ? history.overhead_ms : CONVERGE_OVERHEAD_MS;
+  if (history.overhead_ms != QMIG_UNSET)
+    means->overhead_ms = history.overhead_ms;
   means->send_bytes_per_s = history.send_bytes_per_s;
   means->dirty_bytes_per_s = history.dirty_bytes_per_s;
   means->working_set_bytes = history.working_set_bytes;

@@ -341,7 +341,8 @@ qmig_migration_pass_point_of_no_return (QmigMigration *self, GError **error)
 {
   g_autoptr(GMutexLocker) locker = g_mutex_locker_new (&self->lock);
 
-  if (g_cancellable_set_error_if_cancelled (self->cancellable, error))
+  /* In post-copy, taken up by recovery maybe, there is none left: a deadline that passed meanwhile must not leave both sides still. */
+  if (!qmig_steps_is_in_postcopy (self) && g_cancellable_set_error_if_cancelled (self->cancellable, error))
     return FALSE;
   self->point_of_no_return = TRUE;
   return TRUE;

@@ -222,7 +222,8 @@ attach_to_blocked (QmigMigration *self, QmpWait *wait, GError **error)
 
   if (qmig_steps_attach (self, TRUE, wait, &silent))
     return TRUE;
-  if (self->host == NULL || self->entry->commit_intent || !g_error_matches (silent, QMP_ERROR, QMP_ERROR_TIMEOUT) ||
+  /* In post-copy the destination may hold what the source no longer has. */
+  if (self->host == NULL || self->entry->commit_intent || self->entry->postcopy || !g_error_matches (silent, QMP_ERROR, QMP_ERROR_TIMEOUT) ||
       !destination_may_block (self, wait))
     {
       g_propagate_error (error, g_steal_pointer (&silent));

@@ -271,7 +271,8 @@ go_back (QmigMigration *self, WayBack *way, gboolean *back, QmpWait *wait, GErro
                         status != QMP_MIGRATION_STATUS_WAIT_UNPLUG && status != QMP_MIGRATION_STATUS_PRE_SWITCHOVER;
       g_autoptr(QmpWait) cancel = NULL;
 
-      if (way->cancelled || (device && !end_destination (self, &way->destination_gone, wait, error)))
+      /* A post-copy may be past its point at any moment: QEMU knows, and refuses the cancel then; the destination is not ended before. */
+      if (way->cancelled || (device && !self->entry->postcopy && !end_destination (self, &way->destination_gone, wait, error)))
         return way->cancelled;
       cancel = qmp_wait_new_within (wait, "the cancel", qmig_limits.look_back_ms);
       way->cancelled = qmp_migrate_cancel (source->client, cancel, NULL);
