@@ -282,19 +282,29 @@ decision_new (const ConvergeEngine *self, QmigActionKind action, const char *rul
   return decision;
 }
 
+/* What the link lets through above @cap, as earlier moves found it; 0 where there is no cap, or today it does not even fill that. */
+static double
+link_beyond (const ConvergeEngine *self, double cap)
+{
+  double link = self->means.send_bytes_per_s;
+  gboolean filled = self->seen.send <= 0 || self->seen.send >= ROOM_SHARE * cap;
+
+  return cap > 0 && ROOM_SHARE * link > cap && filled ? link : 0;
+}
+
 /* With a cap QEMU reckons with the capped rate, although the last burst is not capped: a newer one can be told, an older one gets a
  * limit that makes up for it. */
 static void
 set_limit (ConvergeEngine *self, QmigDecision *decision, double limit_ms)
 {
-  double link = self->means.send_bytes_per_s;
   double cap = self->bandwidth > 0 ? self->bandwidth : 0;
+  double link = link_beyond (self, cap);
 
   /* As it was decided: what makes up for the cap is no other decision. */
   self->limit_ms = MAX ((gint64) limit_ms, 1);
-  if (cap > 0 && link > cap && self->means.has_switchover_bandwidth)
+  if (self->means.has_switchover_bandwidth && (link > 0 || self->switchover_bandwidth > 0))
     decision->switchover_bandwidth_bytes_per_s = self->switchover_bandwidth = ROOM_SHARE * link;
-  else if (cap > 0 && link > cap)
+  else if (link > 0)
     limit_ms *= ROOM_SHARE * link / cap;
   decision->downtime_limit_ms = CLAMP (limit_ms, 1, MOST_LIMIT_MS);
 }

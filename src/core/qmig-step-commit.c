@@ -35,7 +35,12 @@ source_was_continued (QmigMigration *self, QmpWait *wait)
 {
   while (g_main_context_iteration (qmp_wait_get_context (wait), FALSE))
     ;
-  return self->source != NULL && !qmig_sides_source_is_gone (self) && !qmig_steps_is_in_postcopy (self) && self->source->run_state != QMP_RUN_STATE_POSTMIGRATE;
+  if (self->source == NULL || qmig_sides_source_is_gone (self) || qmig_steps_is_in_postcopy (self))
+    return FALSE;
+  /* A short post-copy may be completed by now, its run state not asked for yet. */
+  if (self->entry->postcopy)
+    return self->source->resumed_us > self->source->stopped_us;
+  return self->source->run_state != QMP_RUN_STATE_POSTMIGRATE;
 }
 
 static QmigIncoming *
