@@ -269,13 +269,24 @@ qmig_step_tune (QmigMigration *self, QmpWait *wait, GError **error)
          set_parameters (self, plan->parameters, wait, error) && qmig_step_begin_steering (self, wait, error);
 }
 
+/* What cannot be undone of one is no reason to leave the others. */
 gboolean
 qmig_undo_tune (QmigMigration *self, QmpWait *wait, GError **error)
 {
   const QmigPlan *plan = self->entry->plan;
+  g_autoptr(GError) stream = NULL;
+  g_autoptr(GError) parameters = NULL;
+  g_autoptr(GError) capabilities = NULL;
+  GError **first;
 
   if (qmig_sides_source_is_gone (self) || plan == NULL)
     return TRUE;
-  return (!is_encrypted (plan) || qmig_stream_release (self->source->client, wait, error)) &&
-         set_parameters (self, plan->restore_parameters, wait, error) && restore_capabilities (self, wait, error);
+  (void) (!is_encrypted (plan) || qmig_stream_release (self->source->client, wait, &stream));
+  (void) set_parameters (self, plan->restore_parameters, wait, &parameters);
+  (void) restore_capabilities (self, wait, &capabilities);
+  first = stream != NULL ? &stream : parameters != NULL ? &parameters : &capabilities;
+  if (*first == NULL)
+    return TRUE;
+  g_propagate_error (error, g_steal_pointer (first));
+  return FALSE;
 }

@@ -495,7 +495,7 @@ static const Case cases[] = {
   { "tune/refused", capabilities_refused, NULL, NULL, QMIG_OUTCOME_ROLLED_BACK, QMIG_EXIT_ROLLED_BACK, QMIG_LOCATION_SOURCE,
     "facts prepare migrate-set-capabilities " UNTUNED, "no such thing", "running", QMIG_INCOMING_GONE },
   { "tune/refused-limits", parameters_refused, NULL, NULL, QMIG_OUTCOME_ROLLED_BACK, QMIG_EXIT_ROLLED_BACK, QMIG_LOCATION_SOURCE,
-    BEGUN " migrate-set-parameters abort", "no such thing", "running", QMIG_INCOMING_GONE },
+    BEGUN " " UNTUNED, "no such thing", "running", QMIG_INCOMING_GONE },
   { "tune/timeout", NULL, "after-prepare", ignore_parameters, QMIG_OUTCOME_ROLLED_BACK, QMIG_EXIT_ROLLED_BACK, QMIG_LOCATION_SOURCE,
     BEGUN " migrate-set-parameters abort", "timed out", "running", QMIG_INCOMING_GONE },
   { "tune/source-lost", NULL, "before-tune", kill_source, QMIG_OUTCOME_ATTENTION, QMIG_EXIT_ATTENTION, QMIG_LOCATION_NONE,
