@@ -87,12 +87,6 @@ just_wake (gpointer data)
 }
 
 static gboolean
-just_wake_cancelled (GCancellable *cancellable, gpointer data)
-{
-  return G_SOURCE_CONTINUE;
-}
-
-static gboolean
 raise_flag (gpointer data)
 {
   *(gboolean *) data = TRUE;
@@ -112,17 +106,17 @@ attach_deadline (QmpWait *self)
   return source;
 }
 
-static GSource *
-attach_cancellable (QmpWait *self)
+static void
+wake_context (GCancellable *cancellable, gpointer context)
 {
-  GSource *source;
+  g_main_context_wakeup (context);
+}
 
-  if (!self->cancellable)
-    return NULL;
-
-  source = g_cancellable_source_new (self->cancellable);
-  attach (source, self->context, G_SOURCE_FUNC (just_wake_cancelled), NULL);
-  return source;
+/* No GCancellableSource: GLib 2.74 leaks one that ends while another thread cancels. */
+static gulong
+listen_for_cancel (QmpWait *self)
+{
+  return g_cancellable_connect (self->cancellable, G_CALLBACK (wake_context), self->context, NULL);
 }
 
 static gboolean
@@ -163,7 +157,7 @@ qmp_wait_until (QmpWait *self, QmpCheckFunc check, gpointer data, GError **error
   gboolean push = thread_default != self->context;
   gboolean is_owner = g_main_context_acquire (self->context);
   GSource *deadline;
-  GSource *cancelled;
+  gulong cancelled;
   gboolean done;
 
   g_assert (is_owner);
@@ -171,11 +165,11 @@ qmp_wait_until (QmpWait *self, QmpCheckFunc check, gpointer data, GError **error
   if (push)
     g_main_context_push_thread_default (self->context);
   deadline = attach_deadline (self);
-  cancelled = attach_cancellable (self);
+  cancelled = self->cancellable != NULL ? listen_for_cancel (self) : 0;
 
   done = run_until (self, check, data, error);
 
-  detach (cancelled);
+  g_cancellable_disconnect (self->cancellable, cancelled);
   detach (deadline);
   if (push)
     g_main_context_pop_thread_default (self->context);
