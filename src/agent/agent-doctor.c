@@ -15,28 +15,14 @@
 #define QEMU "qemu-system-x86_64"
 
 static void
-add (GPtrArray *checks, const char *id, QmigCheckStatus status, const char *way_out, const char *format, ...)
-    G_GNUC_PRINTF (5, 6);
-
-static void
-add (GPtrArray *checks, const char *id, QmigCheckStatus status, const char *way_out, const char *format, ...)
-{
-  va_list args;
-
-  va_start (args, format);
-  g_ptr_array_add (checks, qmig_check_new_valist (id, status, way_out, format, args));
-  va_end (args);
-}
-
-static void
 check_kvm (GPtrArray *checks)
 {
   int fd = open ("/dev/kvm", O_RDWR | O_CLOEXEC);
 
   if (fd >= 0)
-    add (checks, "kvm", QMIG_CHECK_OK, NULL, "/dev/kvm can be opened; whether it serves a guest shows when one starts");
+    qmig_check_add (checks, "kvm", QMIG_CHECK_OK, NULL, "/dev/kvm can be opened; whether it serves a guest shows when one starts");
   else
-    add (checks, "kvm", QMIG_CHECK_WARN, errno == EACCES ? "join the group kvm" : NULL,
+    qmig_check_add (checks, "kvm", QMIG_CHECK_WARN, errno == EACCES ? "join the group kvm" : NULL,
          "/dev/kvm cannot be opened: %s; guests run without acceleration", g_strerror (errno));
   if (fd >= 0)
     close (fd);
@@ -52,18 +38,18 @@ check_qemu (GPtrArray *checks)
 
   if (path == NULL)
     {
-      add (checks, "qemu", QMIG_CHECK_WARN, "install qemu-system-x86", "there is no %s in PATH", QEMU);
+      qmig_check_add (checks, "qemu", QMIG_CHECK_WARN, "install qemu-system-x86", "there is no %s in PATH", QEMU);
       return;
     }
 
   if (!g_spawn_sync (NULL, (char **) argv, NULL, G_SPAWN_STDERR_TO_DEV_NULL, NULL, NULL, &out, NULL, NULL, &error))
     {
-      add (checks, "qemu", QMIG_CHECK_FAIL, NULL, "%s does not start: %s", path, error->message);
+      qmig_check_add (checks, "qemu", QMIG_CHECK_FAIL, NULL, "%s does not start: %s", path, error->message);
       return;
     }
 
   out[strcspn (out, "\n")] = '\0';
-  add (checks, "qemu", QMIG_CHECK_OK, NULL, "%s: %s", path, out);
+  qmig_check_add (checks, "qemu", QMIG_CHECK_OK, NULL, "%s: %s", path, out);
 }
 
 static void
@@ -72,11 +58,11 @@ check_dir (GPtrArray *checks, const char *id, const char *dir)
   struct stat st;
 
   if (stat (dir, &st) != 0 || access (dir, W_OK) != 0)
-    add (checks, id, QMIG_CHECK_FAIL, NULL, "'%s' cannot be written: %s", dir, g_strerror (errno));
+    qmig_check_add (checks, id, QMIG_CHECK_FAIL, NULL, "'%s' cannot be written: %s", dir, g_strerror (errno));
   else if ((st.st_mode & 0077) != 0)
-    add (checks, id, QMIG_CHECK_WARN, "chmod 700 it", "'%s' can be entered by others", dir);
+    qmig_check_add (checks, id, QMIG_CHECK_WARN, "chmod 700 it", "'%s' can be entered by others", dir);
   else
-    add (checks, id, QMIG_CHECK_OK, NULL, "'%s' is private and can be written", dir);
+    qmig_check_add (checks, id, QMIG_CHECK_OK, NULL, "'%s' is private and can be written", dir);
 }
 
 static QmigJournal *
@@ -86,9 +72,9 @@ check_journal (GPtrArray *checks, Agent *agent)
   QmigJournal *journal = agent_open_journal (agent, &error);
 
   if (journal == NULL)
-    add (checks, "journal", QMIG_CHECK_FAIL, NULL, "%s", error->message);
+    qmig_check_add (checks, "journal", QMIG_CHECK_FAIL, NULL, "%s", error->message);
   else
-    add (checks, "journal", QMIG_CHECK_OK, NULL, "the journal in '%s' opens", agent->env.state_dir);
+    qmig_check_add (checks, "journal", QMIG_CHECK_OK, NULL, "the journal in '%s' opens", agent->env.state_dir);
   return journal;
 }
 
@@ -100,9 +86,9 @@ check_memory (GPtrArray *checks, Agent *agent, QmigJournal *journal)
   double available = (double) info->memory_available_bytes / (1024.0 * 1024 * 1024);
 
   if (info->memory_total_bytes == QMIG_UNSET || info->memory_available_bytes == QMIG_UNSET)
-    add (checks, "memory", QMIG_CHECK_WARN, NULL, "the system does not tell how much memory is free");
+    qmig_check_add (checks, "memory", QMIG_CHECK_WARN, NULL, "the system does not tell how much memory is free");
   else
-    add (checks, "memory", available < total / 20 ? QMIG_CHECK_WARN : QMIG_CHECK_OK, NULL,
+    qmig_check_add (checks, "memory", available < total / 20 ? QMIG_CHECK_WARN : QMIG_CHECK_OK, NULL,
          "%.1f of %.1f GiB are free for incoming VMs", available, total);
 }
 
@@ -148,9 +134,9 @@ check_leftovers (GPtrArray *checks, Agent *agent, QmigJournal *journal)
     }
 
   if (left->len > 0)
-    add (checks, "leftovers", QMIG_CHECK_WARN, way_out, "run directories without a VM: %s", left->str);
+    qmig_check_add (checks, "leftovers", QMIG_CHECK_WARN, way_out, "run directories without a VM: %s", left->str);
   else
-    add (checks, "leftovers", QMIG_CHECK_OK, NULL, "no run directory is without its VM");
+    qmig_check_add (checks, "leftovers", QMIG_CHECK_OK, NULL, "no run directory is without its VM");
 }
 
 JsonObject *

@@ -24,16 +24,6 @@ typedef struct
   QmigClient *client;
 } Test;
 
-static void G_GNUC_PRINTF (5, 6)
-add (Test *test, const char *id, QmigCheckStatus status, const char *way_out, const char *format, ...)
-{
-  va_list args;
-
-  va_start (args, format);
-  g_ptr_array_add (test->entry->checks, qmig_check_new_valist (id, status, way_out, format, args));
-  va_end (args);
-}
-
 static gboolean
 is_kind (const Test *test, const char *scheme)
 {
@@ -74,19 +64,19 @@ test_reach (Test *test)
   if (test->entry->info == NULL)
     {
       test->entry->problem = g_strdup (error->message);
-      add (test, "reach", QMIG_CHECK_FAIL, cure_for (test, error), "%s", error->message);
+      qmig_check_add (test->entry->checks, "reach", QMIG_CHECK_FAIL, cure_for (test, error), "%s", error->message);
       return FALSE;
     }
 
   test->entry->reachable = TRUE;
   offset_us = test->entry->info->time_us - (asked_us + rtt_us / 2);
-  add (test, "reach", QMIG_CHECK_OK, NULL, "'%s' answers in %.1f ms over %s", test->entry->info->name, rtt_us / 1000.0,
+  qmig_check_add (test->entry->checks, "reach", QMIG_CHECK_OK, NULL, "'%s' answers in %.1f ms over %s", test->entry->info->name, rtt_us / 1000.0,
        is_kind (test, "https://") ? "TLS" : is_kind (test, "ssh://") ? "ssh" : "a unix socket");
   if (ABS (offset_us) - rtt_us / 2 > CLOCK_WARN_MS * 1000)
-    add (test, "clock", QMIG_CHECK_WARN, "let both hosts follow the same time server (chrony)",
+    qmig_check_add (test->entry->checks, "clock", QMIG_CHECK_WARN, "let both hosts follow the same time server (chrony)",
          "its clock is %+.1f ms off ours (± %.1f ms): logs and certificates of the two will not fit together", offset_us / 1000.0, rtt_us / 2000.0);
   else
-    add (test, "clock", QMIG_CHECK_OK, NULL, "its clock is %+.1f ms off ours (± %.1f ms)", offset_us / 1000.0, rtt_us / 2000.0);
+    qmig_check_add (test->entry->checks, "clock", QMIG_CHECK_OK, NULL, "its clock is %+.1f ms off ours (± %.1f ms)", offset_us / 1000.0, rtt_us / 2000.0);
   return TRUE;
 }
 
@@ -96,9 +86,9 @@ test_version (Test *test)
   const char *theirs = test->entry->info->version;
 
   if (g_strcmp0 (theirs, QMIG_VERSION) == 0)
-    add (test, "version", QMIG_CHECK_OK, NULL, "both have qmig %s", QMIG_VERSION);
+    qmig_check_add (test->entry->checks, "version", QMIG_CHECK_OK, NULL, "both have qmig %s", QMIG_VERSION);
   else
-    add (test, "version", QMIG_CHECK_WARN, "install the same version on both", "it has qmig %s, this host %s", theirs, QMIG_VERSION);
+    qmig_check_add (test->entry->checks, "version", QMIG_CHECK_WARN, "install the same version on both", "it has qmig %s, this host %s", theirs, QMIG_VERSION);
 }
 
 /* -- certificates ------------------------------------------------------------------ */
@@ -109,11 +99,11 @@ test_dates (Test *test, const char *whose, const QmigCertificate *certificate)
   gint64 days = (certificate->not_after - g_get_real_time () / G_USEC_PER_SEC) / (24 * 3600);
 
   if (days < 0)
-    add (test, "certificates", QMIG_CHECK_FAIL, "`qmig host enroll` it anew", "%s expired %" G_GINT64_FORMAT " days ago", whose, -days);
+    qmig_check_add (test->entry->checks, "certificates", QMIG_CHECK_FAIL, "`qmig host enroll` it anew", "%s expired %" G_GINT64_FORMAT " days ago", whose, -days);
   else if (days < CERTIFICATE_WARN_DAYS)
-    add (test, "certificates", QMIG_CHECK_WARN, "`qmig host enroll` it anew", "%s expires in %" G_GINT64_FORMAT " days", whose, days);
+    qmig_check_add (test->entry->checks, "certificates", QMIG_CHECK_WARN, "`qmig host enroll` it anew", "%s expires in %" G_GINT64_FORMAT " days", whose, days);
   else
-    add (test, "certificates", QMIG_CHECK_OK, NULL, "%s ('%s') is valid for %" G_GINT64_FORMAT " days", whose, certificate->name, days);
+    qmig_check_add (test->entry->checks, "certificates", QMIG_CHECK_OK, NULL, "%s ('%s') is valid for %" G_GINT64_FORMAT " days", whose, certificate->name, days);
 }
 
 static void
@@ -126,7 +116,7 @@ test_own_certificate (Test *test, const char *file, gboolean needed)
   if (certificate != NULL)
     test_dates (test, whose, certificate);
   else if (needed)
-    add (test, "certificates", QMIG_CHECK_FAIL, "`qmig host enroll` it", "%s", error->message);
+    qmig_check_add (test->entry->checks, "certificates", QMIG_CHECK_FAIL, "`qmig host enroll` it", "%s", error->message);
 }
 
 /* That it is of our authority, in force and names the host was judged before anything was answered. */
@@ -148,9 +138,9 @@ test_role (Test *test)
   const char *role = test->entry->info->role;
 
   if (g_strcmp0 (role, qmig_role_names[QMIG_ROLE_VIEWER]) == 0)
-    add (test, "role", QMIG_CHECK_WARN, "there: `qmig pki trust NAME --role operator`", "we may only look there, and move no VM");
+    qmig_check_add (test->entry->checks, "role", QMIG_CHECK_WARN, "there: `qmig pki trust NAME --role operator`", "we may only look there, and move no VM");
   else if (role != NULL)
-    add (test, "role", QMIG_CHECK_OK, NULL, "we are %s there", role);
+    qmig_check_add (test->entry->checks, "role", QMIG_CHECK_OK, NULL, "we are %s there", role);
 }
 
 static void
@@ -163,13 +153,13 @@ test_certificates (Test *test)
   test_own_certificate (test, "server-cert.pem", FALSE);
   test_their_certificate (test);
   if (here->tls_authority != NULL && g_strcmp0 (here->tls_authority, theirs) == 0)
-    add (test, "stream", QMIG_CHECK_OK, NULL, "both are enrolled with one authority: moves are encrypted with TLS");
+    qmig_check_add (test->entry->checks, "stream", QMIG_CHECK_OK, NULL, "both are enrolled with one authority: moves are encrypted with TLS");
   else if (is_kind (test, "ssh://"))
-    add (test, "stream", QMIG_CHECK_OK, NULL, "not enrolled together: moves go through ssh");
+    qmig_check_add (test->entry->checks, "stream", QMIG_CHECK_OK, NULL, "not enrolled together: moves go through ssh");
   else if (g_strcmp0 (here->boot_id, test->entry->info->boot_id) == 0)
-    add (test, "stream", QMIG_CHECK_OK, NULL, "the same machine: moves go through a unix socket");
+    qmig_check_add (test->entry->checks, "stream", QMIG_CHECK_OK, NULL, "the same machine: moves go through a unix socket");
   else
-    add (test, "stream", QMIG_CHECK_WARN, "`qmig host enroll` it", "not enrolled together: a move there is refused, unless in the clear with --transport tcp");
+    qmig_check_add (test->entry->checks, "stream", QMIG_CHECK_WARN, "`qmig host enroll` it", "not enrolled together: a move there is refused, unless in the clear with --transport tcp");
 }
 
 /* -- bandwidth ------------------------------------------------------------------------ */
@@ -203,9 +193,9 @@ test_bandwidth (Test *test)
   g_autofree char *rate = error == NULL ? g_format_size_full ((guint64) measured, G_FORMAT_SIZE_IEC_UNITS) : NULL;
 
   if (rate == NULL)
-    add (test, "bandwidth", QMIG_CHECK_WARN, NULL, "not measured: %s", error->message);
+    qmig_check_add (test->entry->checks, "bandwidth", QMIG_CHECK_WARN, NULL, "not measured: %s", error->message);
   else
-    add (test, "bandwidth", QMIG_CHECK_OK, NULL, "at least %s/s from there to here, over one connection of the agents", rate);
+    qmig_check_add (test->entry->checks, "bandwidth", QMIG_CHECK_OK, NULL, "at least %s/s from there to here, over one connection of the agents", rate);
 }
 
 gint64

@@ -70,6 +70,8 @@ static const ApiField qmig_check_fields[] = {
   ENUM (QmigCheck, status, qmig_check_status_names, "verdict; any fail refuses the migration"),
   STRING (QmigCheck, text, "one sentence with its evidence"),
   STRING (QmigCheck, way_out, "what would help"),
+  STRING (QmigCheck, source, "what the source's side says of it"),
+  STRING (QmigCheck, destination, "what the destination's side says of it"),
 };
 TYPE (QmigCheck, qmig_check, "qmig.check/1");
 
@@ -508,15 +510,37 @@ TYPE (QmigChange, qmig_change, "qmig.change/1");
 /* clang-format on */
 
 QmigCheck *
-qmig_check_new_valist (const char *id, QmigCheckStatus status, const char *way_out, const char *format, va_list args)
+qmig_check_add (GPtrArray *checks, const char *id, QmigCheckStatus status, const char *way_out, const char *format, ...)
 {
   QmigCheck *check = qmig_check_new ();
+  va_list args;
 
   check->id = g_strdup (id);
   check->status = status;
+  va_start (args, format);
   check->text = g_strdup_vprintf (format, args);
+  va_end (args);
   check->way_out = g_strdup (way_out);
+  g_ptr_array_add (checks, check);
   return check;
+}
+
+gboolean
+qmig_checks_refuse (const GPtrArray *checks)
+{
+  for (guint i = 0; i < checks->len; i++)
+    if (((const QmigCheck *) g_ptr_array_index (checks, i))->status == QMIG_CHECK_FAIL)
+      return TRUE;
+  return FALSE;
+}
+
+void
+qmig_check_set_evidence (QmigCheck *check, const char *source, const char *destination)
+{
+  g_free (check->source);
+  g_free (check->destination);
+  check->source = g_strdup (source);
+  check->destination = g_strdup (destination);
 }
 
 const ApiType *const qmig_api_types[] = {

@@ -306,11 +306,17 @@ typedef struct
   int status;        /* QmigCheckStatus */
   char *text;        /* one sentence with its evidence */
   char *way_out;     /* (nullable) */
+  char *source;      /* what the source's side says of it, in a few words (nullable) */
+  char *destination; /* likewise the destination's (nullable) */
 } QmigCheck;
 API_DECLARE_VALUE (QmigCheck, qmig_check)
-/* @way_out: (nullable).  (transfer full) */
-QmigCheck *qmig_check_new_valist (const char *id, QmigCheckStatus status, const char *way_out, const char *format, va_list args)
-    G_GNUC_PRINTF (4, 0);
+/* Appends a verdict to @checks, a list of them.  @way_out: (nullable).  (transfer none) */
+QmigCheck *qmig_check_add (GPtrArray *checks, const char *id, QmigCheckStatus status, const char *way_out, const char *format, ...)
+    G_GNUC_PRINTF (5, 6);
+/* Whether any of them fails. */
+gboolean qmig_checks_refuse (const GPtrArray *checks);
+/* What each side said that led to it, in a few words.  @source: (nullable); @destination: (nullable) */
+void qmig_check_set_evidence (QmigCheck *check, const char *source, const char *destination);
 
 /* What a migration would do: answer of POST /v1/checks, part of the journal. */
 typedef struct

@@ -16,8 +16,5 @@ cmd_doctor (Cli *cli, GError **error)
 
   if (checks == NULL || !cli_output_list (&cli->out, &qmig_check_type, checks, columns, error))
     return QMIG_EXIT_ERROR;
-  for (guint i = 0; i < checks->len; i++)
-    if (((const QmigCheck *) g_ptr_array_index (checks, i))->status == QMIG_CHECK_FAIL)
-      return QMIG_EXIT_ERROR;
-  return QMIG_EXIT_OK;
+  return qmig_checks_refuse (checks) ? QMIG_EXIT_ERROR : QMIG_EXIT_OK;
 }

@@ -46,17 +46,6 @@ typedef struct
   JsonObject *incoming_parameters;
 } Choice;
 
-static void G_GNUC_PRINTF (5, 6)
-add_check (Choice *c, const char *id, QmigCheckStatus status, const char *way_out, const char *format, ...)
-{
-  va_list args;
-
-  va_start (args, format);
-  g_ptr_array_add (c->plan->checks, qmig_check_new_valist (id, status, way_out, format, args));
-  va_end (args);
-  c->plan->refused |= status == QMIG_CHECK_FAIL;
-}
-
 static gboolean
 has (char **list, const char *item)
 {
@@ -179,7 +168,7 @@ choose_always_on (Choice *c)
   for (const char *const *name = always_on; *name != NULL; name++)
     {
       if (!has (c->source->capabilities, *name))
-        add_check (c, "capabilities", QMIG_CHECK_FAIL, "use a QEMU that has it", "QEMU %s has no capability '%s'", c->source->version_text, *name);
+        qmig_check_add (c->plan->checks, "capabilities", QMIG_CHECK_FAIL, "use a QEMU that has it", "QEMU %s has no capability '%s'", c->source->version_text, *name);
       switch_on (c, *name);
     }
 }
@@ -191,7 +180,7 @@ choose_throttle (Choice *c)
     return;
   if (!has (c->source->capabilities, "auto-converge"))
     {
-      add_check (c, "throttle", QMIG_CHECK_WARN, NULL, "QEMU %s has no auto-converge: the guest cannot be held back if it writes too fast",
+      qmig_check_add (c->plan->checks, "throttle", QMIG_CHECK_WARN, NULL, "QEMU %s has no auto-converge: the guest cannot be held back if it writes too fast",
                  c->source->version_text);
       return;
     }
@@ -234,20 +223,20 @@ may_use_multifd (Choice *c)
   gboolean told_apart = version_there (c) >= CHANNELS_ARE_TOLD_APART_SINCE;
 
   if (lack != NULL)
-    add_check (c, "multifd", QMIG_CHECK_FAIL, "--multifd 0, or another QEMU", "multifd has to be on both sides: %s", lack);
+    qmig_check_add (c->plan->checks, "multifd", QMIG_CHECK_FAIL, "--multifd 0, or another QEMU", "multifd has to be on both sides: %s", lack);
   else if (g_str_equal (c->plan->compression, "xbzrle"))
-    add_check (c, "multifd", QMIG_CHECK_FAIL, "choose one of them",
+    qmig_check_add (c->plan->checks, "multifd", QMIG_CHECK_FAIL, "choose one of them",
                "multifd and xbzrle exclude each other: QEMU refuses both together since 8.2, and before sends multifd's pages past the cache");
   else if (c->plan->policy->allow_postcopy && !postcopy_too)
-    add_check (c, "multifd", QMIG_CHECK_FAIL, "--multifd 0, a policy without post-copy, or QEMU 10.1 and newer on both sides",
+    qmig_check_add (c->plan->checks, "multifd", QMIG_CHECK_FAIL, "--multifd 0, a policy without post-copy, or QEMU 10.1 and newer on both sides",
                "multifd and post-copy together need QEMU 10.1 on both sides; here is %s, on '%s' %s", c->source->version_text, c->plan->destination,
                version_text_there (c));
   else if (g_str_equal (c->plan->transport, "ssh") && !told_apart)
-    add_check (c, "multifd", QMIG_CHECK_FAIL, "--multifd 0, --transport tls, or QEMU 8.0 and newer there",
+    qmig_check_add (c->plan->checks, "multifd", QMIG_CHECK_FAIL, "--multifd 0, --transport tls, or QEMU 8.0 and newer there",
                "multifd through ssh: connections may arrive in another order, and QEMU %s on '%s' takes the first for the main one",
                version_text_there (c), c->plan->destination);
   else if (!has_same_uuid (c))
-    add_check (c, "multifd", QMIG_CHECK_FAIL, "leave -uuid out of --target-arg, or --multifd 0",
+    qmig_check_add (c->plan->checks, "multifd", QMIG_CHECK_FAIL, "leave -uuid out of --target-arg, or --multifd 0",
                "multifd needs the same -uuid on both sides, and the destination's command line has another one than %s", c->source->uuid);
   else
     return TRUE;
@@ -262,7 +251,7 @@ may_compress (Choice *c)
 
   if (lack == NULL)
     return TRUE;
-  add_check (c, "compression", QMIG_CHECK_FAIL, "another --compression, or another QEMU",
+  qmig_check_add (c->plan->checks, "compression", QMIG_CHECK_FAIL, "another --compression, or another QEMU",
              "multifd's compression has to be known on both sides, and depends on how QEMU was built: %s", lack);
   return FALSE;
 }
@@ -274,7 +263,7 @@ choose_multifd (Choice *c)
   gint64 channels = choose_channels (c);
 
   if (channels == 0 && is_of_multifd (compression))
-    add_check (c, "compression", QMIG_CHECK_FAIL, "leave --multifd out, or give it channels",
+    qmig_check_add (c->plan->checks, "compression", QMIG_CHECK_FAIL, "leave --multifd out, or give it channels",
                "%s is done by the channels of multifd, and there are to be none", compression);
   if (channels == 0 || !may_use_multifd (c) || (is_of_multifd (compression) && !may_compress (c)))
     return;
@@ -286,7 +275,7 @@ choose_multifd (Choice *c)
   /* Also "none": whatever was set there before. */
   json_object_set_string_member (c->parameters, "multifd-compression", compression);
   json_object_set_string_member (c->incoming_parameters, "multifd-compression", compression);
-  add_check (c, "multifd", QMIG_CHECK_OK, NULL, "%" G_GINT64_FORMAT " channels, compression %s, known on both sides", channels, compression);
+  qmig_check_add (c->plan->checks, "multifd", QMIG_CHECK_OK, NULL, "%" G_GINT64_FORMAT " channels, compression %s, known on both sides", channels, compression);
 }
 
 static gint64
@@ -310,15 +299,15 @@ choose_xbzrle (Choice *c)
   if (!g_str_equal (c->plan->compression, "xbzrle"))
     return;
   if (!has (c->source->capabilities, "xbzrle"))
-    add_check (c, "compression", QMIG_CHECK_FAIL, "another --compression, or another QEMU", "QEMU %s here has no xbzrle", c->source->version_text);
+    qmig_check_add (c->plan->checks, "compression", QMIG_CHECK_FAIL, "another --compression, or another QEMU", "QEMU %s here has no xbzrle", c->source->version_text);
   else if (cache > c->source->memory_bytes)
-    add_check (c, "compression", QMIG_CHECK_FAIL, "a smaller --xbzrle-cache, or none: then it is a tenth of the guest's memory",
+    qmig_check_add (c->plan->checks, "compression", QMIG_CHECK_FAIL, "a smaller --xbzrle-cache, or none: then it is a tenth of the guest's memory",
                "a cache of %s for xbzrle is larger than the guest's memory", size);
   else
     {
       switch_on (c, "xbzrle");
       set_int (c, c->parameters, "xbzrle-cache-size", cache);
-      add_check (c, "compression", QMIG_CHECK_OK, NULL, "xbzrle with a cache of %s on the source", size);
+      qmig_check_add (c->plan->checks, "compression", QMIG_CHECK_OK, NULL, "xbzrle with a cache of %s on the source", size);
     }
 }
 
@@ -352,7 +341,7 @@ choose_postcopy (Choice *c)
   lack = who_lacks (c, c->source->capabilities, capabilities_there (c), "postcopy-ram");
   if (lack != NULL)
     {
-      add_check (c, "postcopy", QMIG_CHECK_WARN, NULL, "post-copy is allowed and cannot be used: %s", lack);
+      qmig_check_add (c->plan->checks, "postcopy", QMIG_CHECK_WARN, NULL, "post-copy is allowed and cannot be used: %s", lack);
       return;
     }
   wish_everywhere (c, "postcopy-ram");
@@ -360,7 +349,7 @@ choose_postcopy (Choice *c)
     wish_everywhere (c, "postcopy-preempt");
   if (c->request->knobs != NULL && c->request->knobs->postcopy_bandwidth_bytes_per_s != QMIG_UNSET)
     set_int (c, c->parameters, "max-postcopy-bandwidth", c->request->knobs->postcopy_bandwidth_bytes_per_s);
-  add_check (c, "postcopy", QMIG_CHECK_OK, NULL, "post-copy is armed%s: once it is used, both QEMUs and the link between them are needed until it is over",
+  qmig_check_add (c->plan->checks, "postcopy", QMIG_CHECK_OK, NULL, "post-copy is armed%s: once it is used, both QEMUs and the link between them are needed until it is over",
              may_preempt (c) ? ", with a connection of its own for what the guest waits for" : "");
 }
 

@@ -22,18 +22,6 @@ typedef struct
   QmigPlan *plan;
 } Planning;
 
-static void G_GNUC_PRINTF (5, 6)
-add_check (QmigPlan *plan, const char *id, QmigCheckStatus status, const char *way_out, const char *format, ...)
-{
-  va_list args;
-
-  va_start (args, format);
-  g_ptr_array_add (plan->checks, qmig_check_new_valist (id, status, way_out, format, args));
-  va_end (args);
-  if (status == QMIG_CHECK_FAIL)
-    plan->refused = TRUE;
-}
-
 static gboolean
 has (char **list, const char *item)
 {
@@ -46,9 +34,9 @@ static void
 check_monitor (const Planning *p)
 {
   if (p->source->oob)
-    add_check (p->plan, "monitor", QMIG_CHECK_OK, NULL, "QMP with out-of-band commands, QEMU %s", p->source->version_text);
+    qmig_check_add (p->plan->checks, "monitor", QMIG_CHECK_OK, NULL, "QMP with out-of-band commands, QEMU %s", p->source->version_text);
   else
-    add_check (p->plan, "monitor", QMIG_CHECK_FAIL, "give the VM a monitor on a unix socket: -qmp unix:PATH,server=on,wait=off",
+    qmig_check_add (p->plan->checks, "monitor", QMIG_CHECK_FAIL, "give the VM a monitor on a unix socket: -qmp unix:PATH,server=on,wait=off",
                "the monitor offers no out-of-band commands: a switchover that hangs could not be rescued");
 }
 
@@ -59,24 +47,24 @@ check_run_state (const Planning *p)
     {
     case QMP_RUN_STATE_RUNNING:
     case QMP_RUN_STATE_SUSPENDED:
-      add_check (p->plan, "run-state", QMIG_CHECK_OK, NULL, "the VM is %s and will be %s on the destination",
+      qmig_check_add (p->plan->checks, "run-state", QMIG_CHECK_OK, NULL, "the VM is %s and will be %s on the destination",
                  p->source->run_state_text, p->source->run_state_text);
       return;
 
     case QMP_RUN_STATE_PAUSED:
     case QMP_RUN_STATE_PRELAUNCH:
-      add_check (p->plan, "run-state", QMIG_CHECK_OK, NULL, "the VM is %s and stays so on the destination",
+      qmig_check_add (p->plan->checks, "run-state", QMIG_CHECK_OK, NULL, "the VM is %s and stays so on the destination",
                  p->source->run_state_text);
       return;
 
     case QMP_RUN_STATE_POSTMIGRATE:
-      add_check (p->plan, "run-state", QMIG_CHECK_FAIL, "`qmig recover` if qmig moved it; otherwise end it, or `cont` it if its copy is surely dead",
+      qmig_check_add (p->plan->checks, "run-state", QMIG_CHECK_FAIL, "`qmig recover` if qmig moved it; otherwise end it, or `cont` it if its copy is surely dead",
                  "the VM was moved away before (postmigrate): what runs elsewhere must not run here");
       return;
 
     case QMP_RUN_STATE_INMIGRATE:
     case QMP_RUN_STATE_FINISH_MIGRATE:
-      add_check (p->plan, "run-state", QMIG_CHECK_FAIL, "wait until it is over, or cancel it where it was started",
+      qmig_check_add (p->plan->checks, "run-state", QMIG_CHECK_FAIL, "wait until it is over, or cancel it where it was started",
                  "the VM is in the middle of another migration (%s)", p->source->run_state_text);
       return;
 
@@ -90,7 +78,7 @@ check_run_state (const Planning *p)
     case QMP_RUN_STATE_WATCHDOG:
     case QMP_RUN_STATE_GUEST_PANICKED:
     case QMP_RUN_STATE_COLO:
-      add_check (p->plan, "run-state", QMIG_CHECK_FAIL, "bring the VM to running or paused first",
+      qmig_check_add (p->plan->checks, "run-state", QMIG_CHECK_FAIL, "bring the VM to running or paused first",
                  "the VM is %s: moving it would only move the trouble", p->source->run_state_text);
       return;
     }
@@ -100,7 +88,7 @@ static void
 check_not_migrating (const Planning *p)
 {
   if (qmp_migration_status_is_in_progress (p->source->status))
-    add_check (p->plan, "migrating", QMIG_CHECK_FAIL, "wait until it is over, or cancel it where it was started",
+    qmig_check_add (p->plan->checks, "migrating", QMIG_CHECK_FAIL, "wait until it is over, or cancel it where it was started",
                "QEMU is migrating already (%s)", p->source->status_text);
 }
 
@@ -111,12 +99,12 @@ check_blockers (const Planning *p)
 
   if (g_strv_length (p->source->blocked_reasons) == 0)
     {
-      add_check (p->plan, "blockers", QMIG_CHECK_OK, NULL, "nothing on the source blocks a migration");
+      qmig_check_add (p->plan->checks, "blockers", QMIG_CHECK_OK, NULL, "nothing on the source blocks a migration");
       return;
     }
 
   reasons = g_strjoinv ("; ", p->source->blocked_reasons);
-  add_check (p->plan, "blockers", QMIG_CHECK_FAIL, "remove or unplug what blocks", "QEMU refuses to migrate: %s", reasons);
+  qmig_check_add (p->plan->checks, "blockers", QMIG_CHECK_FAIL, "remove or unplug what blocks", "QEMU refuses to migrate: %s", reasons);
 }
 
 static void
@@ -127,7 +115,7 @@ check_jobs (const Planning *p)
   if (g_strv_length (p->source->busy_jobs) == 0)
     return;
   jobs = g_strjoinv (", ", p->source->busy_jobs);
-  add_check (p->plan, "jobs", QMIG_CHECK_FAIL, "wait for the jobs, or cancel them", "block jobs are running: %s", jobs);
+  qmig_check_add (p->plan->checks, "jobs", QMIG_CHECK_FAIL, "wait for the jobs, or cancel them", "block jobs are running: %s", jobs);
 }
 
 static void
@@ -137,11 +125,11 @@ check_dirty_tracking (const Planning *p)
     return;
 
   if (qmp_run_state_is_live (p->source->run_state))
-    add_check (p->plan, "dirty-tracking", QMIG_CHECK_FAIL,
+    qmig_check_add (p->plan->checks, "dirty-tracking", QMIG_CHECK_FAIL,
                "pause the VM first (qmig vm qmp VM stop), move it, and continue it there; or use KVM, or QEMU 9.0 and newer",
                "QEMU %s under TCG loses pages that a running guest writes: the moved guest would be corrupt", p->source->version_text);
   else
-    add_check (p->plan, "dirty-tracking", QMIG_CHECK_OK, NULL,
+    qmig_check_add (p->plan->checks, "dirty-tracking", QMIG_CHECK_OK, NULL,
                "QEMU %s under TCG, and the VM is stopped: no page can be missed", p->source->version_text);
 }
 
@@ -160,10 +148,10 @@ check_binary (const Planning *p)
   const QmigFacts *d = p->destination;
 
   if (!is_usable (d))
-    add_check (p->plan, "binary", QMIG_CHECK_FAIL, "install QEMU there, or name another with --qemu PATH", "no usable QEMU on '%s': %s",
+    qmig_check_add (p->plan->checks, "binary", QMIG_CHECK_FAIL, "install QEMU there, or name another with --qemu PATH", "no usable QEMU on '%s': %s",
                p->plan->destination, d->binary_problem != NULL ? d->binary_problem : "not found");
   else
-    add_check (p->plan, "binary", QMIG_CHECK_OK, NULL, "%s%s%s on '%s'", d->binary, d->binary_version != NULL ? ", QEMU " : "",
+    qmig_check_add (p->plan->checks, "binary", QMIG_CHECK_OK, NULL, "%s%s%s on '%s'", d->binary, d->binary_version != NULL ? ", QEMU " : "",
                d->binary_version != NULL ? d->binary_version : "", p->plan->destination);
 }
 
@@ -177,7 +165,7 @@ check_machine (const Planning *p)
     return;
   if (p->destination->machine_known)
     {
-      add_check (p->plan, "machine", QMIG_CHECK_OK, NULL, "machine type %s is known there", p->source->machine);
+      qmig_check_add (p->plan->checks, "machine", QMIG_CHECK_OK, NULL, "machine type %s is known there", p->source->machine);
       return;
     }
 
@@ -185,7 +173,7 @@ check_machine (const Planning *p)
   way_out = near != NULL && *near != '\0'
             ? g_strdup_printf ("use a QEMU there that knows it; the nearest it has: %s", near)
             : g_strdup ("use a QEMU there that knows it (--qemu PATH)");
-  add_check (p->plan, "machine", QMIG_CHECK_FAIL, way_out, "machine type %s is unknown to QEMU %s on '%s'", p->source->machine,
+  qmig_check_add (p->plan->checks, "machine", QMIG_CHECK_FAIL, way_out, "machine type %s is unknown to QEMU %s on '%s'", p->source->machine,
              p->destination->binary_version != NULL ? p->destination->binary_version : "", p->plan->destination);
 }
 
@@ -193,10 +181,10 @@ static void
 check_accelerator (const Planning *p)
 {
   if (p->source->kvm && !p->destination->kvm)
-    add_check (p->plan, "accelerator", QMIG_CHECK_FAIL, "give the agent there access to /dev/kvm",
+    qmig_check_add (p->plan->checks, "accelerator", QMIG_CHECK_FAIL, "give the agent there access to /dev/kvm",
                "the VM runs under KVM, and /dev/kvm cannot be opened on '%s'", p->plan->destination);
   else
-    add_check (p->plan, "accelerator", QMIG_CHECK_OK, NULL, "%s on both sides", p->source->kvm ? "KVM" : "TCG");
+    qmig_check_add (p->plan->checks, "accelerator", QMIG_CHECK_OK, NULL, "%s on both sides", p->source->kvm ? "KVM" : "TCG");
 }
 
 static void
@@ -206,17 +194,17 @@ check_memory (const Planning *p)
   g_autofree char *available = g_format_size_full (MAX (p->destination->host->memory_available_bytes, 0), G_FORMAT_SIZE_IEC_UNITS);
 
   if (p->source->memory_bytes > p->destination->host->memory_available_bytes)
-    add_check (p->plan, "memory", QMIG_CHECK_FAIL, "free memory there, or choose another host", "the VM needs %s, '%s' has %s available",
+    qmig_check_add (p->plan->checks, "memory", QMIG_CHECK_FAIL, "free memory there, or choose another host", "the VM needs %s, '%s' has %s available",
                need, p->plan->destination, available);
   else
-    add_check (p->plan, "memory", QMIG_CHECK_OK, NULL, "the VM needs %s, '%s' has %s available", need, p->plan->destination, available);
+    qmig_check_add (p->plan->checks, "memory", QMIG_CHECK_OK, NULL, "the VM needs %s, '%s' has %s available", need, p->plan->destination, available);
 }
 
 static void
 check_name (const Planning *p)
 {
   if (p->destination->name_taken)
-    add_check (p->plan, "name", QMIG_CHECK_FAIL, "choose another name with --new-name", "'%s' on '%s' has that name already: %s",
+    qmig_check_add (p->plan->checks, "name", QMIG_CHECK_FAIL, "choose another name with --new-name", "'%s' on '%s' has that name already: %s",
                p->plan->vm, p->plan->destination, p->destination->name_holder != NULL ? p->destination->name_holder : "a reservation");
 }
 
@@ -297,12 +285,12 @@ check_tls (const Planning *p)
                                            "between the hosts is trusted", p->request->destination);
 
   if (are_enrolled (p))
-    add_check (p->plan, "transport", QMIG_CHECK_OK, NULL, "TLS, between '%s' and '%s' of the same authority", p->source_host->name, p->plan->destination);
+    qmig_check_add (p->plan->checks, "transport", QMIG_CHECK_OK, NULL, "TLS, between '%s' and '%s' of the same authority", p->source_host->name, p->plan->destination);
   else if (p->source_host->tls_authority == NULL || p->destination->host->tls_authority == NULL)
-    add_check (p->plan, "transport", QMIG_CHECK_FAIL, cure, "'%s' has no certificates, and in the clear everybody on the way could read the guest's memory",
+    qmig_check_add (p->plan->checks, "transport", QMIG_CHECK_FAIL, cure, "'%s' has no certificates, and in the clear everybody on the way could read the guest's memory",
                p->source_host->tls_authority == NULL ? p->source_host->name : p->plan->destination);
   else
-    add_check (p->plan, "transport", QMIG_CHECK_FAIL, cure, "the certificates of '%s' and '%s' come from different authorities", p->source_host->name,
+    qmig_check_add (p->plan->checks, "transport", QMIG_CHECK_FAIL, cure, "the certificates of '%s' and '%s' come from different authorities", p->source_host->name,
                p->plan->destination);
 }
 
@@ -314,19 +302,19 @@ check_transport (const Planning *p)
   if (g_str_equal (transport, "tls"))
     check_tls (p);
   else if (g_str_equal (transport, "ssh") && is_reached_by_ssh (p))
-    add_check (p->plan, "transport", QMIG_CHECK_OK, NULL, "through ssh, no port is opened");
+    qmig_check_add (p->plan->checks, "transport", QMIG_CHECK_OK, NULL, "through ssh, no port is opened");
   else if (g_str_equal (transport, "ssh"))
-    add_check (p->plan, "transport", QMIG_CHECK_FAIL, "name the destination by its ssh:// address", "'%s' is not reached by ssh but by %s", p->plan->destination,
+    qmig_check_add (p->plan->checks, "transport", QMIG_CHECK_FAIL, "name the destination by its ssh:// address", "'%s' is not reached by ssh but by %s", p->plan->destination,
                p->destination_uri);
   else if (g_str_equal (transport, "unix") && !p->plan->same_machine)
-    add_check (p->plan, "transport", QMIG_CHECK_FAIL, "leave --transport out, or say tls, ssh or tcp", "'%s' is another machine: a unix socket does not reach it",
+    qmig_check_add (p->plan->checks, "transport", QMIG_CHECK_FAIL, "leave --transport out, or say tls, ssh or tcp", "'%s' is another machine: a unix socket does not reach it",
                p->plan->destination);
   else if (g_str_equal (transport, "unix"))
-    add_check (p->plan, "transport", QMIG_CHECK_OK, NULL, "unix socket: both QEMUs are on this machine");
+    qmig_check_add (p->plan->checks, "transport", QMIG_CHECK_OK, NULL, "unix socket: both QEMUs are on this machine");
   else if (g_str_equal (transport, "tcp"))
-    add_check (p->plan, "transport", QMIG_CHECK_OK, NULL, "tcp, in the clear as asked");
+    qmig_check_add (p->plan->checks, "transport", QMIG_CHECK_OK, NULL, "tcp, in the clear as asked");
   else
-    add_check (p->plan, "transport", QMIG_CHECK_FAIL, "use unix, tls, ssh or tcp", "unknown transport '%s'", transport);
+    qmig_check_add (p->plan->checks, "transport", QMIG_CHECK_FAIL, "use unix, tls, ssh or tcp", "unknown transport '%s'", transport);
 }
 
 /* -- the destination's command line ---------------------------------------- */
@@ -338,22 +326,22 @@ check_devices (const Planning *p, const QmigCmdlineInfo *source_info, const Qmig
 
   for (char **id = p->source->device_ids; *id != NULL; id++)
     if (!has (info->device_ids, *id))
-      add_check (p->plan, "devices", QMIG_CHECK_FAIL, "give the destination the same device with --target-arg, or unplug it",
+      qmig_check_add (p->plan->checks, "devices", QMIG_CHECK_FAIL, "give the destination the same device with --target-arg, or unplug it",
                  "device '%s' was plugged after the start and is on no command line", *id);
 
   for (char **id = source_info->device_ids; *id != NULL; id++)
     if (!has (p->source->device_ids, *id))
-      add_check (p->plan, "devices", QMIG_CHECK_FAIL, "plug it again, or start the VM anew without it",
+      qmig_check_add (p->plan->checks, "devices", QMIG_CHECK_FAIL, "plug it again, or start the VM anew without it",
                  "device '%s' is on the command line but was unplugged since", *id);
 
   /* Their types go by several names, so that only their number can be compared. */
   if (g_strv_length (p->source->device_types) > g_strv_length (info->device_types))
-    add_check (p->plan, "devices", QMIG_CHECK_WARN, NULL,
+    qmig_check_add (p->plan->checks, "devices", QMIG_CHECK_WARN, NULL,
                "%u devices without an id are plugged and %u are on the command line: with one missing there, the move fails at its end",
                g_strv_length (p->source->device_types), g_strv_length (info->device_types));
 
   if (p->plan->checks->len == before)
-    add_check (p->plan, "devices", QMIG_CHECK_OK, NULL, "the devices plugged now are those of the command line");
+    qmig_check_add (p->plan->checks, "devices", QMIG_CHECK_OK, NULL, "the devices plugged now are those of the command line");
 }
 
 /* A live snapshot, a mirror or a changed medium: the old image would be opened there, and the guest's data is in another. */
@@ -365,7 +353,7 @@ check_drives (const Planning *p, const char *const *argv)
       gboolean has_protocol = (*file)[strcspn (*file, ":/")] == ':';
 
       if (!has_protocol && !qmig_cmdline_names_file (argv, p->source->cwd, *file))
-        add_check (p->plan, "drives", QMIG_CHECK_FAIL,
+        qmig_check_add (p->plan->checks, "drives", QMIG_CHECK_FAIL,
                    "give the destination its drive with this image with --target-arg, or return to the first image",
                    "a drive uses '%s' now, which is on no command line: the destination would open another image", *file);
     }
@@ -398,11 +386,11 @@ plan_command_line (const Planning *p)
 
   result = qmig_cmdline_derive ((const char *const *) p->source->argv, &target);
   for (char **text = source_info->foreign; text != NULL && *text != NULL; text++)
-    add_check (p->plan, "manager", QMIG_CHECK_FAIL, "move it with the tool that runs it", "%s", *text);
+    qmig_check_add (p->plan->checks, "manager", QMIG_CHECK_FAIL, "move it with the tool that runs it", "%s", *text);
   for (char **text = result->refusals; text != NULL && *text != NULL; text++)
-    add_check (p->plan, "command-line", QMIG_CHECK_FAIL, NULL, "%s", *text);
+    qmig_check_add (p->plan->checks, "command-line", QMIG_CHECK_FAIL, NULL, "%s", *text);
   for (char **text = result->warnings; text != NULL && *text != NULL; text++)
-    add_check (p->plan, "command-line", QMIG_CHECK_WARN, NULL, "%s", *text);
+    qmig_check_add (p->plan->checks, "command-line", QMIG_CHECK_WARN, NULL, "%s", *text);
 
   info = qmig_cmdline_inspect ((const char *const *) result->argv, "/");
   check_devices (p, source_info, info);
@@ -514,6 +502,7 @@ qmig_plan_make (const QmigMigrateRequest *request,
   plan_command_line (&p);
   qmig_plan_choose_means (plan, request, source, destination);
   plan_commands (&p);
+  plan->refused = qmig_checks_refuse (plan->checks);
   return plan;
 }
 

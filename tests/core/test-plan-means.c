@@ -112,7 +112,7 @@ test_nothing_asked (void)
 
   facts_init (&f);
   plan = choose (&f);
-  g_assert_false (plan->refused);
+  g_assert_false (qmig_checks_refuse (plan->checks));
   g_assert_cmpint (plan->multifd_channels, ==, 0);
   g_assert_cmpstr (plan->compression, ==, "none");
   assert_on (plan->capabilities_on, "multifd", FALSE);
@@ -182,7 +182,7 @@ test_multifd (void)
   facts_init (&f);
   f.request->multifd_channels = 8;
   plan = choose (&f);
-  g_assert_false (plan->refused);
+  g_assert_false (qmig_checks_refuse (plan->checks));
   g_assert_cmpint (plan->multifd_channels, ==, 8);
   assert_on (plan->capabilities_on, "multifd", TRUE);
   assert_on (plan->incoming_capabilities, "multifd", TRUE);
@@ -201,7 +201,7 @@ test_zstd_brings_channels (void)
   facts_init (&f);
   set_text (&f.request->compression, "zstd");
   plan = choose (&f);
-  g_assert_false (plan->refused);
+  g_assert_false (qmig_checks_refuse (plan->checks));
   g_assert_cmpint (plan->multifd_channels, ==, QMIG_MULTIFD_CHANNELS);
   g_assert_cmpstr (json_strict_string (json_node_get_object (plan->incoming_parameters), "multifd-compression", NULL), ==, "zstd");
   g_assert_cmpstr (json_strict_string (json_node_get_object (plan->restore_parameters), "multifd-compression", NULL), ==, "none");
@@ -228,7 +228,7 @@ test_xbzrle_cache (void)
       f.request->knobs->xbzrle_cache_bytes = cases[i].asked;
       f.source->memory_bytes = cases[i].memory;
       plan = choose (&f);
-      g_assert_false (plan->refused);
+      g_assert_false (qmig_checks_refuse (plan->checks));
       assert_on (plan->capabilities_on, "xbzrle", TRUE);
       assert_on (plan->incoming_capabilities, "xbzrle", FALSE);
       g_assert_cmpint (value_of (plan->parameters, "xbzrle-cache-size"), ==, cases[i].cache);
@@ -301,7 +301,7 @@ test_refused (void)
       facts_init (&f);
       cases[i].spoil (&f);
       plan = choose (&f);
-      g_assert_true (plan->refused);
+      g_assert_true (qmig_checks_refuse (plan->checks));
       check = only_failure (plan);
       g_assert_cmpstr (check->id, ==, cases[i].id);
       g_assert_nonnull (check->way_out);
@@ -331,7 +331,7 @@ test_taken (void)
       f.request->multifd_channels = 2;
       set_text (&f.request->compression, "zstd");
       cases[i] (&f);
-      if (choose (&f)->refused)
+      if (qmig_checks_refuse (choose (&f)->checks))
         g_error ("case %" G_GSIZE_FORMAT ": %s", i, only_failure (f.plan)->text);
     }
 }
