@@ -525,6 +525,34 @@ act_abort (QmigHostLocal *self, QmpWait *wait, GError **error)
   return qmig_destination_kill (self->destination, end, error) && clean_up (self, error);
 }
 
+/* What loads ends by itself, broken off, or has all that it needs. */
+static QmpCheck
+check_not_loading (gpointer data, GError **error)
+{
+  QmigHostLocal *self = data;
+  const QmigIncoming *state = qmig_destination_get_state (self->destination);
+
+  if (qmig_destination_is_gone (self->destination) || has_vm (state->phase)
+      || !qmp_migration_status_is_in_progress (qmp_migration_status_from_string (state->status)))
+    return QMP_CHECK_DONE;
+  return qmig_destination_check_fresh (self->destination, error) ? QMP_CHECK_PENDING : QMP_CHECK_FAILED;
+}
+
+/* Or it could be loaded between the look and the kill, while the source dies. */
+static gboolean
+break_off (QmigHostLocal *self, QmpWait *wait, GError **error)
+{
+  g_autoptr(QmpWait) end = qmp_wait_new_within (wait, "the end of what loads", LOOK_BEFORE_KILL_MS);
+
+  if (!qmig_destination_look (self->destination, wait, error))
+    return FALSE;
+  if (check_not_loading (self, NULL) == QMP_CHECK_DONE)
+    return TRUE;
+  (void) !qmp_yank_migration (qmig_destination_get_client (self->destination), end, NULL);
+  (void) !qmp_wait_until (end, check_not_loading, self, NULL);
+  return TRUE;
+}
+
 /*
  * The source has been silent for the whole lease.  Before it is loaded this copy is worth nothing without the source; once it
  * is, it may be all there is of the VM, and only a word ends it.
@@ -534,7 +562,7 @@ act_expire (QmigHostLocal *self, QmpWait *wait, GError **error)
 {
   g_autoptr(QmpWait) glance = qmp_wait_new_within (wait, "the destination's run state", LOOK_BEFORE_KILL_MS);
 
-  if (qmig_destination_get_state (self->destination)->held && !qmig_destination_look (self->destination, glance, error))
+  if (qmig_destination_get_state (self->destination)->held && !break_off (self, glance, error))
     return FALSE;
   if (has_vm (phase_of (self)))
     return TRUE;

@@ -694,6 +694,39 @@ test_restart_each_phase (Fixture *t, gconstpointer data)
   g_assert_false (host_fixture_has_reservation (&t->f, ID));
 }
 
+/* What still loads is broken off first: nothing can be loaded between the look and the end. */
+static void
+test_expire_loading (Fixture *t, gconstpointer data)
+{
+  g_autoptr(JsonObject) crawl = json_object_new ();
+  g_autoptr(QmigIncoming) state = NULL;
+  g_autoptr(QmigIncoming) incoming = NULL;
+
+  if (!host_fixture_need_qemu (&t->f))
+    return;
+  host_fixture_start_source (&t->f, NULL);
+  json_object_set_int_member (crawl, "max-bandwidth", 4096);
+  g_assert_true (qmp_migrate_set_parameters (t->f.source_client, g_steal_pointer (&crawl), t->f.wait, &t->error));
+  incoming = prepare (t);
+  state = qmig_host_hold (t->host, ID, t->f.wait, &t->error);
+  g_assert_no_error (t->error);
+  host_fixture_send (&t->f, incoming->uri);
+  do
+    {
+      g_assert_true (qmp_wait_pause (t->f.wait, 10, &t->error));
+      g_clear_pointer (&state, qmig_incoming_free);
+      state = qmig_host_query (t->host, ID, t->f.wait, &t->error);
+      g_assert_no_error (t->error);
+    }
+  while (g_strcmp0 (state->status, "active") != 0);
+
+  g_clear_pointer (&state, qmig_incoming_free);
+  state = qmig_host_expire (t->host, ID, t->f.wait, &t->error);
+  g_assert_no_error (t->error);
+  g_assert_cmpint (state->phase, ==, QMIG_INCOMING_GONE);
+  assert_nothing_left (t);
+}
+
 static void
 test_restart_gone (Fixture *t, gconstpointer data)
 {
@@ -942,6 +975,7 @@ main (int argc, char **argv)
   ADD ("abort-frozen", test_abort_frozen);
   ADD ("commit-too-early", test_commit_too_early);
   ADD ("restart-listening", test_restart_listening);
+  ADD ("expire-loading", test_expire_loading);
   ADD ("restart-each-phase", test_restart_each_phase);
   ADD ("restart-gone", test_restart_gone);
   ADD ("restart-unrecorded", test_restart_unrecorded);
