@@ -210,6 +210,31 @@ print_pair (const Bench *bench, guint own, guint rival)
            only_own, only_rival);
 }
 
+/* Finished is: in time, and with the blackout in the budget. */
+static void
+print_finished_pair (const Bench *bench, guint own, guint rival)
+{
+  g_autoptr(GArray) my_times = g_array_new (FALSE, FALSE, sizeof (double));
+  g_autoptr(GArray) its_times = g_array_new (FALSE, FALSE, sizeof (double));
+  g_autoptr(GArray) my_bytes = g_array_new (FALSE, FALSE, sizeof (double));
+  g_autoptr(GArray) its_bytes = g_array_new (FALSE, FALSE, sizeof (double));
+
+  for (guint i = 0; i < bench->grid->len; i++)
+    {
+      const GridCell *cell = g_ptr_array_index (bench->grid, i);
+      const ConvergeSimResult *mine = &bench->results[own][i], *its = &bench->results[rival][i];
+
+      if (!grid_is_in_time (cell, mine) || grid_is_over_budget (cell, mine) || !grid_is_in_time (cell, its) || grid_is_over_budget (cell, its))
+        continue;
+      add (my_times, mine->total_ms / 1000);
+      add (its_times, its->total_ms / 1000);
+      add (my_bytes, mine->sent_bytes / 1e9);
+      add (its_bytes, its->sent_bytes / 1e9);
+    }
+  g_print ("%-19s %4u  %8.1f s %8.1f s  %8.2f GB %8.2f GB\n", policy_name (rival), my_times->len, quantile (my_times, 0.5), quantile (its_times, 0.5),
+           quantile (my_bytes, 0.5), quantile (its_bytes, 0.5));
+}
+
 static void
 print_pairs (const Bench *bench, guint own)
 {
@@ -219,6 +244,10 @@ print_pairs (const Bench *bench, guint own)
            policy_name (own));
   for (guint rival = N_OWN; rival < N_POLICIES; rival++)
     print_pair (bench, own, rival);
+  g_print ("\nOn the guests that both moved in time and in budget, the medians\n"
+           "policy              both  total: its     theirs      sent: its      theirs\n");
+  for (guint rival = N_OWN; rival < N_POLICIES; rival++)
+    print_finished_pair (bench, own, rival);
 }
 
 /* Guest by guest, for whoever works on the engine. */
