@@ -4,6 +4,8 @@
 
 #include "qmig-cmdline-private.h"
 
+#include <string.h>
+
 #define FLAG QMIG_ARITY_FLAG
 #define VALUE QMIG_ARITY_VALUE
 #define MANY QMIG_MANY
@@ -167,7 +169,8 @@ take_option (const char *const *argv, guint *i)
   const char *word = argv[(*i)++];
   const QmigOptionRule *rule;
 
-  if (word[0] != '-')
+  /* Dashes alone are no option, and take no value. */
+  if (word[0] != '-' || word[strspn (word, "-")] == '\0')
     {
       o->name = "";
       o->value = word;

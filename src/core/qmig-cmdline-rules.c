@@ -84,17 +84,18 @@ void
 qmig_rule_cpu (QmigRewrite *r, const QmigOption *o)
 {
   static const char *const by_host[] = { "host", "max", NULL };
-  g_auto(GStrv) parts = g_strsplit (o->value, ",", 2);
+  g_autofree char *model = g_strndup (o->value, strcspn (o->value, ","));
+  gboolean is_by_host = g_strv_contains (by_host, model);
 
   qmig_rewrite_keep (r, o);
-  if (g_strv_contains (by_host, parts[0]) && !r->target->same_machine)
+  if (is_by_host && !r->target->same_machine)
     qmig_rewrite_warn (
         r,
         "-cpu %s: the guest sees this host's processor; the destination needs the same processor, kernel "
         "and QEMU",
-        parts[0]);
-  else if (g_strv_contains (by_host, parts[0]))
-    qmig_rewrite_warn (r, "-cpu %s: depends on the QEMU version; the same binary is safe", parts[0]);
+        model);
+  else if (is_by_host)
+    qmig_rewrite_warn (r, "-cpu %s: depends on the QEMU version; the same binary is safe", model);
   if (strstr (o->value, "migratable=off") != NULL || strstr (o->value, "+invtsc") != NULL
       || strstr (o->value, "invtsc=on") != NULL)
     qmig_rewrite_warn (r, "-cpu: migratable=off and invtsc keep a VM from being migrated");

@@ -381,6 +381,20 @@ replace_by_extra (QmigRewrite *r, const QmigOption *o)
   return TRUE;
 }
 
+/* It would take what follows it on the new line for its value. */
+static void
+refuse_without_value (QmigRewrite *r, GPtrArray *options)
+{
+  for (guint i = 0; i < options->len; i++)
+    {
+      const QmigOption *o = g_ptr_array_index (options, i);
+      const QmigOptionRule *rule = qmig_option_rule_find (o->name);
+
+      if (rule != NULL && rule->arity == QMIG_ARITY_VALUE && o->value == NULL)
+        qmig_rewrite_refuse (r, "-%s: is the last word, and needs a value behind it", o->name);
+    }
+}
+
 static void
 rewrite_option (QmigRewrite *r, const QmigOption *o)
 {
@@ -461,6 +475,8 @@ qmig_cmdline_derive (const char *const *argv, const QmigCmdlineTarget *target)
 
   take_extra (&r, options);
   check_paths (&r);
+  refuse_without_value (&r, options);
+  refuse_without_value (&r, r.extra);
   g_ptr_array_add (r.argv, g_strdup (target->binary));
   for (guint i = 0; i < options->len; i++)
     rewrite_option (&r, g_ptr_array_index (options, i));
