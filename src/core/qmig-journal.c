@@ -230,14 +230,15 @@ qmig_journal_begin (QmigJournal *self, const char *id, const char *step, QmigBeg
 }
 
 gboolean
-qmig_journal_set_postcopy (QmigJournal *self, const char *id, GError **error)
+qmig_journal_set_postcopy (QmigJournal *self, const char *id, gboolean postcopy, GError **error)
 {
-  g_autoptr(JournalQuery) query = journal_query (self, "UPDATE migration SET postcopy = 1 WHERE id = ?1 AND " UNSETTLED, error);
+  g_autoptr(JournalQuery) query = journal_query (self, "UPDATE migration SET postcopy = ?2 WHERE id = ?1 AND " UNSETTLED, error);
 
   if (query == NULL)
     return FALSE;
 
   journal_bind_text (query, 1, id);
+  journal_bind_int (query, 2, postcopy);
   return write_migration (self, JOURNAL_DURABLE, query, id, error);
 }
 

@@ -84,8 +84,8 @@ typedef enum
 
 /* Written before the step acts.  The step before it is thereby done. */
 gboolean qmig_journal_begin (QmigJournal *self, const char *id, const char *step, QmigBegin begin, GError **error);
-/* Durable, and for good: post-copy is about to be started. */
-gboolean qmig_journal_set_postcopy (QmigJournal *self, const char *id, GError **error);
+/* Durable: post-copy is about to be started; or not after all, since QEMU surely refused. */
+gboolean qmig_journal_set_postcopy (QmigJournal *self, const char *id, gboolean postcopy, GError **error);
 /* An ended migration that still wants attention may be settled later: time of end and result are replaced.
  * Of all but the newest 200 ended migrations the samples are then dropped, but for the last; other events stay. */
 gboolean qmig_journal_end (QmigJournal *self, const char *id, const QmigResult *result, GError **error);

@@ -3,6 +3,9 @@
 
 #include "json-strict.h"
 
+/* Armed and held back nothing: the least that QEMU has. */
+#define PARKED_PERCENT 1
+
 #define AT(member) G_STRUCT_OFFSET (QmigKnobs, member)
 
 const QmigKnob qmig_knobs[] = {
@@ -71,7 +74,7 @@ qmig_knob_is_in_force (const QmigKnob *knob, gint64 value, JsonObject *parameter
     case QMIG_KNOB_BOUND:
       return is_within (json_strict_int (parameters, knob->parameter, 0), value);
     case QMIG_KNOB_THROTTLE:
-      return sample->throttle_percent == QMIG_UNSET || sample->throttle_percent <= value;
+      return sample->throttle_percent == QMIG_UNSET || sample->throttle_percent <= MAX (value, PARKED_PERCENT);
     case QMIG_KNOB_DIRECT:
       return json_strict_int (parameters, knob->parameter, -1) == value;
     case QMIG_KNOB_OURS:

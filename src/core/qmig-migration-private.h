@@ -108,7 +108,7 @@ gboolean qmig_migration_is_hold_wanted (QmigMigration *self);
 gboolean qmig_migration_is_postcopy_wanted (QmigMigration *self);
 /* Whether it is in post-copy, as is told of it; the result remembers that it was. */
 void qmig_migration_set_postcopy (QmigMigration *self, gboolean postcopy);
-/* Post-copy is not armed, for this reason. */
+/* Post-copy is not armed, or was refused, for this reason. */
 void qmig_migration_set_no_postcopy (QmigMigration *self, const char *why);
 /* The last moment a cancel counts.  @error: it was cancelled before */
 gboolean qmig_migration_pass_point_of_no_return (QmigMigration *self, GError **error);

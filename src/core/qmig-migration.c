@@ -161,6 +161,7 @@ qmig_migration_set_no_postcopy (QmigMigration *self, const char *why)
 
   g_free (self->no_postcopy);
   self->no_postcopy = g_strdup (why);
+  self->postcopy_wanted = FALSE;
 }
 
 /* -- what comes in ------------------------------------------------------------ */
@@ -257,7 +258,7 @@ qmig_migration_go (QmigMigration *self, GError **error)
 static gboolean
 is_postcopy_armed (QmigMigration *self, GError **error)
 {
-  if (self->armed != NULL && g_strv_contains ((const char *const *) self->armed, "postcopy-ram"))
+  if (self->no_postcopy == NULL && self->armed != NULL && g_strv_contains ((const char *const *) self->armed, "postcopy-ram"))
     return TRUE;
   g_set_error (error, QMIG_ERROR, QMIG_EXIT_CONFLICT, "cannot switch %s to post-copy: %s", self->id,
                self->no_postcopy != NULL ? self->no_postcopy

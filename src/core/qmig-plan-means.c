@@ -21,8 +21,9 @@ static const char *const never_by_chance[]
     = { "multifd", "xbzrle", "compress", "zero-copy-send", "postcopy-ram", "postcopy-preempt", "release-ram", "auto-converge",
         "dirty-limit", "mapped-ram", "background-snapshot", "x-colo", NULL };
 
-/* Turned in every migration. */
-static const char *const limits[] = { "downtime-limit", "max-bandwidth", "avail-switchover-bandwidth", NULL };
+/* Turned in every migration, or maybe while it runs. */
+static const char *const limits[]
+    = { "downtime-limit", "max-bandwidth", "avail-switchover-bandwidth", "max-postcopy-bandwidth", NULL };
 
 /* auto-converge is on from the start, since it cannot be switched on later, and holds nothing back until it is told to: it
  * would start by itself, but with one percent. */

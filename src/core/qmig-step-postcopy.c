@@ -9,6 +9,19 @@
 
 /* -- starting ------------------------------------------------------------------- */
 
+/* Pre-copy goes on as if it had not been allowed. */
+static gboolean
+go_on_without (QmigMigration *self, const char *why, QmpWait *wait, GError **error)
+{
+  qmig_migration_log (self, "QEMU on the source refused post-copy, pre-copy goes on: %s", why);
+  qmig_migration_set_no_postcopy (self, why);
+  self->postcopy_started = FALSE;
+  self->entry->postcopy = FALSE;
+  self->entry->policy->allow_postcopy = FALSE;
+  return qmig_journal_set_postcopy (self->journal, self->id, FALSE, error) && qmig_migration_publish_bounds (self, error) &&
+         qmig_step_mind_bounds (self, wait, error);
+}
+
 gboolean
 qmig_step_start_postcopy (QmigMigration *self, QmpWait *wait, GError **error)
 {
@@ -16,7 +29,7 @@ qmig_step_start_postcopy (QmigMigration *self, QmpWait *wait, GError **error)
   g_autoptr(GError) refused = NULL;
 
   /* Now, while the guest runs and can wait for the disk; recovery asks QEMU how far it came. */
-  if (!self->entry->postcopy && !qmig_journal_set_postcopy (self->journal, self->id, error))
+  if (!self->entry->postcopy && !qmig_journal_set_postcopy (self->journal, self->id, TRUE, error))
     return FALSE;
   self->entry->postcopy = TRUE;
   self->postcopy_started = TRUE;
@@ -25,13 +38,10 @@ qmig_step_start_postcopy (QmigMigration *self, QmpWait *wait, GError **error)
       qmig_migration_log (self, "post-copy: the VM changes over now, and the memory that is missing there follows while it runs");
       return TRUE;
     }
-  if (!qmp_error_is_refusal (refused))
-    {
-      g_propagate_error (error, g_steal_pointer (&refused));
-      return FALSE;
-    }
-  qmig_migration_log (self, "QEMU on the source refused post-copy, pre-copy goes on: %s", refused->message);
-  return TRUE;
+  if (qmp_error_is_refusal (refused))
+    return go_on_without (self, refused->message, wait, error);
+  g_propagate_error (error, g_steal_pointer (&refused));
+  return FALSE;
 }
 
 gboolean

@@ -562,7 +562,7 @@ fixture_begin_dead_in_postcopy (Fixture *f, const char *step, gboolean intent, Q
   fixture_begin_dead (f, step, intent);
   journal = qmig_journal_open (f->env.state_dir, &error);
   g_assert_no_error (error);
-  g_assert_true (qmig_journal_set_postcopy (journal, ID, &error));
+  g_assert_true (qmig_journal_set_postcopy (journal, ID, TRUE, &error));
   fixture_set_source (f, "finish-migrate", "postcopy-paused");
   fake_host_set_phase (f->host, phase);
   fake_host_set_status (f->host, "postcopy-paused");

@@ -161,7 +161,7 @@ fill_specimen (Fixture *f)
   fixture_create (f, "m-open", 3);
   g_assert_true (qmig_journal_set_plan (f->journal, "m-open", plan, &error));
   g_assert_true (qmig_journal_begin (f->journal, "m-open", "commit", QMIG_BEGIN_INTENT, &error));
-  g_assert_true (qmig_journal_set_postcopy (f->journal, "m-open", &error));
+  g_assert_true (qmig_journal_set_postcopy (f->journal, "m-open", TRUE, &error));
   g_assert_true (qmig_journal_reserve (f->journal, spec, &error));
   g_assert_true (qmig_journal_reservation_launched (f->journal, "m-incoming", 4711, 888000, &error));
   g_assert_true (qmig_journal_reservation_held (f->journal, "m-incoming", &error));

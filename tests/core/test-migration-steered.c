@@ -90,6 +90,37 @@ assert_end (Fixture *f, const QmigResult *result, QmigOutcome outcome, const cha
   g_assert_cmpstr (is, ==, calls);
 }
 
+/* -- post-copy ---------------------------------------------------------------------------- */
+
+static void
+ask_for_postcopy (Fixture *f, const char *point)
+{
+  g_autoptr(GError) error = NULL;
+
+  qmig_migration_postcopy (fixture_get_migration (f), &error);
+  g_assert_no_error (error);
+  f->looks_to_gate = 3;
+}
+
+/* Nothing has begun then: it can be cancelled at the gate, and its recovery may go back. */
+static void
+test_postcopy_refused (Fixture *f, gconstpointer data)
+{
+  g_autoptr(QmigResult) result = NULL;
+  g_autoptr(QmigJournalEntry) entry = NULL;
+
+  f->request->allow = g_strdupv ((char *[]) { (char *) "postcopy", NULL });
+  fixture_refuse (f, "migrate-start-postcopy", "not today");
+  act_in_precopy (f, ask_for_postcopy);
+  fixture_start (f);
+  result = fixture_join (f);
+  entry = fixture_load (f);
+  g_assert_cmpint (result->outcome, ==, QMIG_OUTCOME_COMPLETED);
+  g_assert_false (result->postcopy);
+  g_assert_false (entry->postcopy);
+  g_assert_cmpuint (fixture_count_events (f, "log", "not today"), ==, 1);
+}
+
 /* -- the gate -------------------------------------------------------------------------- */
 
 static void
@@ -591,6 +622,7 @@ static const struct
   const char *path;
   void (*test) (Fixture *f, gconstpointer data);
 } tests[] = {
+  { "postcopy-refused", test_postcopy_refused },
   { "gate/hold-and-go", test_hold_and_go },
   { "gate/from-the-start", test_held_from_the_start },
   { "gate/in-precopy", test_held_in_precopy },
