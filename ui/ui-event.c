@@ -144,7 +144,7 @@ read_result (UiEvent *event, JsonObject *data)
   event->text = g_strdup_printf ("%s after %s%s%s", qmig_outcome_names[event->result->outcome], total,
                                  event->result->error != NULL ? ": " : "",
                                  event->result->error != NULL ? event->result->error : "");
-  good = event->result->outcome == QMIG_OUTCOME_COMPLETED;
+  good = qmig_outcome_is_success (event->result->outcome);
   event->role = good ? UI_ROLE_OK : event->result->outcome == QMIG_OUTCOME_ATTENTION ? UI_ROLE_FAIL : UI_ROLE_WARN;
 }
 

@@ -62,6 +62,13 @@ outcome_text (const UiRun *run)
 
   if (result->outcome == QMIG_OUTCOME_COMPLETED)
     return g_strdup_printf ("%s in %s   %s   blackout %s   downtime by QEMU %s", outcome, total, where, blackout, downtime);
+  if (result->rehearsal != NULL)
+    {
+      g_autofree char *foreseen = ui_text_ms (result->rehearsal->downtime_ms == QMIG_UNSET ? NAN : (double) result->rehearsal->downtime_ms);
+      g_autofree char *pause = ui_text_ms (result->rehearsal->gate_pause_ms);
+
+      return g_strdup_printf ("%s in %s   %s   blackout of a move %s   paused %s", outcome, total, where, foreseen, pause);
+    }
   return g_strdup_printf ("%s after %s   %s", outcome, total, where);
 }
 
@@ -88,7 +95,7 @@ static void
 add_result (const UiPanels *panels, GArray *lines)
 {
   const QmigResult *result = panels->run->result;
-  gboolean good = result->outcome == QMIG_OUTCOME_COMPLETED;
+  gboolean good = qmig_outcome_is_success (result->outcome);
   char *foretold = against_forecast (result);
 
   add (lines, good ? UI_ROLE_OK : result->outcome == QMIG_OUTCOME_ATTENTION ? UI_ROLE_FAIL : UI_ROLE_WARN, outcome_text (panels->run));

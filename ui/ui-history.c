@@ -110,7 +110,7 @@ outcome_role (const QmigMigrationInfo *info)
 {
   if (info->result == NULL || info->result->outcome == QMIG_OUTCOME_ATTENTION)
     return UI_ROLE_FAIL;
-  if (info->result->outcome == QMIG_OUTCOME_COMPLETED)
+  if (qmig_outcome_is_success (info->result->outcome))
     return info->result->exit_code == QMIG_EXIT_OBJECTIVE ? UI_ROLE_WARN : UI_ROLE_OK;
   return UI_ROLE_WARN;
 }

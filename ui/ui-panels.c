@@ -23,7 +23,7 @@ typedef enum
 static StageState
 stage_state (const UiRun *run, int stage)
 {
-  gboolean failed = run->result != NULL && run->result->outcome != QMIG_OUTCOME_COMPLETED;
+  gboolean failed = run->result != NULL && !qmig_outcome_is_success (run->result->outcome);
 
   if (stage > run->stage || (run->n_shown == 0))
     return STAGE_TO_COME;

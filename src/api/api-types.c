@@ -6,7 +6,7 @@ const char *const qmig_stage_names[] = {
 };
 
 const char *const qmig_outcome_names[] = {
-  "active", "completed", "refused", "rolled-back", "cancelled", "attention", "guest-ended", NULL,
+  "active", "completed", "refused", "rolled-back", "cancelled", "attention", "guest-ended", "rehearsed", NULL,
 };
 
 const char *const qmig_location_names[] = { "unknown", "source", "destination", "none", NULL };
@@ -25,7 +25,7 @@ const char *const qmig_incoming_phase_names[] = {
 
 G_STATIC_ASSERT (G_N_ELEMENTS (qmig_stage_names) == QMIG_N_STAGES + 1);
 G_STATIC_ASSERT (G_N_ELEMENTS (qmig_stage_names) == QMIG_STAGE_ACTIVATION + 2);
-G_STATIC_ASSERT (G_N_ELEMENTS (qmig_outcome_names) == QMIG_OUTCOME_GUEST_ENDED + 2);
+G_STATIC_ASSERT (G_N_ELEMENTS (qmig_outcome_names) == QMIG_OUTCOME_REHEARSED + 2);
 G_STATIC_ASSERT (G_N_ELEMENTS (qmig_location_names) == QMIG_LOCATION_NONE + 2);
 G_STATIC_ASSERT (G_N_ELEMENTS (qmig_check_status_names) == QMIG_CHECK_FAIL + 2);
 G_STATIC_ASSERT (G_N_ELEMENTS (qmig_verdict_names) == QMIG_VERDICT_STALLED + 2);
@@ -260,6 +260,8 @@ static const ApiField qmig_migrate_request_fields[] = {
   OBJECT (QmigMigrateRequest, knobs, QmigKnobs, qmig_knobs, "limits that may also be turned later"),
   OBJECT (QmigMigrateRequest, expect, QmigExpect, qmig_expect, "bounds that decide between exit codes 0 and 8"),
   BOOL (QmigMigrateRequest, hold, "stay at the switch-over gate until released"),
+  BOOL (QmigMigrateRequest, rehearsal, "go as far as the gate and back: the destination is thrown away"),
+  BOOL (QmigMigrateRequest, no_gate, "of a rehearsal: turn back while the guest runs"),
   STRING (QmigMigrateRequest, policy, "name of the policy; null: default"),
   STRV (QmigMigrateRequest, allow, "postcopy, pause: consent on top of the policy's"),
   INT (QmigMigrateRequest, multifd_channels, "parallel channels; 0: one stream; null: as fits link and guest"),
@@ -352,6 +354,7 @@ static const ApiField qmig_incoming_spec_fields[] = {
   STRV (QmigIncomingSpec, capabilities, "migration capabilities to switch on"),
   STRV (QmigIncomingSpec, wishes, "to switch on as well, all of them, unless QEMU refuses them on this host"),
   JSON (QmigIncomingSpec, parameters, "an object for migrate-set-parameters"),
+  BOOL (QmigIncomingSpec, rehearsal, "a throw-away destination: it never runs, whoever asks"),
 };
 TYPE (QmigIncomingSpec, qmig_incoming_spec, "qmig.incoming-spec/1");
 
@@ -398,6 +401,21 @@ static const ApiField qmig_sample_fields[] = {
 };
 TYPE (QmigSample, qmig_sample, "qmig.sample/1");
 
+static const ApiField qmig_rehearsal_fields[] = {
+  INT (QmigRehearsal, total_ms, "milliseconds that a move would have taken"),
+  INT (QmigRehearsal, downtime_ms, "milliseconds that the guest would have stood still"),
+  INT (QmigRehearsal, downtime_low_ms, "the least of it"),
+  INT (QmigRehearsal, downtime_high_ms, "the most of it"),
+  INT (QmigRehearsal, budget_ms, "milliseconds allowed for it"),
+  INT (QmigRehearsal, remaining_bytes, "bytes left to send when it turned back"),
+  INT (QmigRehearsal, send_bytes_per_s, "bytes a second that the link took"),
+  INT (QmigRehearsal, dirty_bytes_per_s, "bytes a second that the guest wrote"),
+  DOUBLE (QmigRehearsal, gate_pause_ms, "milliseconds that the guest stood still at the gate; null: it never did"),
+  STRV (QmigRehearsal, proven, "what a move of the same VM can count on"),
+  STRV (QmigRehearsal, not_proven, "what only a move shows"),
+};
+TYPE (QmigRehearsal, qmig_rehearsal, "qmig.rehearsal/1");
+
 static const ApiField qmig_result_fields[] = {
   ENUM (QmigResult, outcome, qmig_outcome_names, "how the migration ended"),
   INT (QmigResult, exit_code, "exit status of the commands that follow it"),
@@ -432,6 +450,7 @@ static const ApiField qmig_result_fields[] = {
   OBJECT (QmigResult, forecast, QmigForecast, qmig_forecast, "what was expected before the start"),
   DOUBLE (QmigResult, total_error_percent, "how much longer it took than expected, percent"),
   DOUBLE (QmigResult, blackout_error_percent, "how much longer the guest stood still than expected, percent"),
+  OBJECT (QmigResult, rehearsal, QmigRehearsal, qmig_rehearsal, "what a rehearsal found"),
 };
 TYPE (QmigResult, qmig_result, "qmig.result/1");
 
@@ -509,6 +528,12 @@ TYPE (QmigChange, qmig_change, "qmig.change/1");
 
 /* clang-format on */
 
+gboolean
+qmig_outcome_is_success (int outcome)
+{
+  return outcome == QMIG_OUTCOME_COMPLETED || outcome == QMIG_OUTCOME_REHEARSED;
+}
+
 QmigCheck *
 qmig_check_add (GPtrArray *checks, const char *id, QmigCheckStatus status, const char *way_out, const char *format, ...)
 {
@@ -564,6 +589,7 @@ const ApiType *const qmig_api_types[] = {
   &qmig_incoming_spec_type,
   &qmig_incoming_type,
   &qmig_sample_type,
+  &qmig_rehearsal_type,
   &qmig_result_type,
   &qmig_migration_info_type,
   &qmig_event_type,

@@ -32,8 +32,11 @@ typedef enum
   QMIG_OUTCOME_CANCELLED,   /* "cancelled" */
   QMIG_OUTCOME_ATTENTION,   /* "attention": qmig recover settles it */
   QMIG_OUTCOME_GUEST_ENDED, /* "guest-ended": the guest powered itself off meanwhile; none running is right */
+  QMIG_OUTCOME_REHEARSED,   /* "rehearsed": it was no more than tried, the VM runs on the source */
 } QmigOutcome;
 extern const char *const qmig_outcome_names[];
+/* It went as asked. */
+gboolean qmig_outcome_is_success (int outcome);
 
 /* Where the VM is after all is said; "unknown" only together with "attention". */
 typedef enum
@@ -281,6 +284,8 @@ typedef struct
   QmigKnobs *knobs;   /* (nullable) */
   QmigExpect *expect; /* (nullable) */
   gboolean hold;      /* stay at the switch-over gate until released */
+  gboolean rehearsal; /* go as far as the gate, and back: the destination is thrown away */
+  gboolean no_gate;   /* of a rehearsal: not even that far, the guest is never stopped */
   char *policy;       /* name; NULL: "default" */
   char **allow;       /* "postcopy", "pause" (nullable): consent on top of the policy's */
   gint64 multifd_channels; /* 0: one stream; unset: as fits link and guest */
@@ -408,6 +413,7 @@ typedef struct
   char **capabilities;  /* to switch on */
   char **wishes;        /* to switch on as well, all of them, unless QEMU refuses them on this host */
   JsonNode *parameters; /* object for migrate-set-parameters (nullable) */
+  gboolean rehearsal;   /* it never runs, whoever asks */
 } QmigIncomingSpec;
 API_DECLARE_VALUE (QmigIncomingSpec, qmig_incoming_spec)
 
@@ -470,6 +476,23 @@ typedef struct
 } QmigSample;
 API_DECLARE_VALUE (QmigSample, qmig_sample)
 
+/* What was learned without moving. */
+typedef struct
+{
+  gint64 total_ms;              /* what a move would have taken, from accepting the request to the end */
+  gint64 downtime_ms;           /* its blackout, with its range */
+  gint64 downtime_low_ms;
+  gint64 downtime_high_ms;
+  gint64 budget_ms;             /* that the user allowed for it */
+  gint64 remaining_bytes;       /* left to send when it turned back */
+  gint64 send_bytes_per_s;
+  gint64 dirty_bytes_per_s;
+  double gate_pause_ms;         /* how long the guest stood still at the gate, by QEMU's STOP and RESUME */
+  char **proven;                /* sentences */
+  char **not_proven;
+} QmigRehearsal;
+API_DECLARE_VALUE (QmigRehearsal, qmig_rehearsal)
+
 /* The end: data of the one `result` event. */
 typedef struct
 {
@@ -506,6 +529,7 @@ typedef struct
   QmigForecast *forecast;       /* of before the start, to be held against what happened (nullable) */
   double total_error_percent;    /* how far the truth was from it: above 0 where it took longer */
   double blackout_error_percent;
+  QmigRehearsal *rehearsal;      /* (nullable) */
 } QmigResult;
 API_DECLARE_VALUE (QmigResult, qmig_result)
 

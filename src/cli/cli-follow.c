@@ -277,6 +277,22 @@ cli_follow_close_stream (Cli *cli, const char *migration, const GError *error)
   cli_print ("%s\n", line);
 }
 
+/* (transfer full) */
+static char *
+sanitize_lines (const char *text)
+{
+  g_auto(GStrv) lines = g_strsplit (text, "\n", -1);
+
+  for (char **line = lines; *line != NULL; line++)
+    {
+      char *clean = cli_sanitize (*line);
+
+      g_free (*line);
+      *line = clean;
+    }
+  return g_strjoinv ("\n", lines);
+}
+
 static void
 print_lines_to_stderr (const char *text)
 {
@@ -293,15 +309,15 @@ print_lines_to_stderr (const char *text)
 static void
 print_for_people (Cli *cli, const char *vm, const QmigResult *result)
 {
-  gboolean moved = result->outcome == QMIG_OUTCOME_COMPLETED;
-  g_autofree char *summary = cli_summary_text (vm, result);
-  g_autofree char *clean = cli_sanitize (summary);
+  gboolean well = qmig_outcome_is_success (result->outcome);
+  g_autofree char *summary = result->rehearsal != NULL ? cli_summary_rehearsal_text (vm, result) : cli_summary_text (vm, result);
+  g_autofree char *clean = sanitize_lines (g_strchomp (summary));
   g_autofree char *stages = cli_summary_stages_text (result);
   g_autofree char *failure = cli_summary_failure_text (vm, result);
 
-  if (moved && !cli_is_quiet (cli))
+  if (well && !cli_is_quiet (cli))
     cli_print ("%s\n%s", clean, cli_verbosity (cli) > 0 ? stages : "");
-  if (!moved || result->exit_code != QMIG_EXIT_OK)
+  if (!well || result->exit_code != QMIG_EXIT_OK)
     print_lines_to_stderr (failure);
 }
 

@@ -40,6 +40,59 @@ cli_summary_text (const char *vm, const QmigResult *result)
   return g_string_free (text, FALSE);
 }
 
+static void
+append_sentences (GString *text, const char *title, char **sentences)
+{
+  for (char **sentence = sentences; sentence != NULL && *sentence != NULL; sentence++)
+    g_string_append_printf (text, "  %-12s %s\n", sentence == sentences ? title : "", *sentence);
+}
+
+static char *
+rate_text (gint64 bytes_per_s)
+{
+  return bytes_per_s >= 0 ? cli_format_rate (bytes_per_s) : g_strdup ("?");
+}
+
+static char *
+time_text (gint64 ms)
+{
+  return ms >= 0 ? cli_format_ms ((double) ms) : g_strdup ("?");
+}
+
+char *
+cli_summary_rehearsal_text (const char *vm, const QmigResult *result)
+{
+  const QmigRehearsal *found = result->rehearsal;
+  g_autofree char *total = time_text (found->total_ms);
+  g_autofree char *downtime = time_text (found->downtime_ms);
+  g_autofree char *low = time_text (found->downtime_low_ms);
+  g_autofree char *high = time_text (found->downtime_high_ms);
+  g_autofree char *budget = time_text (found->budget_ms);
+  g_autofree char *send = rate_text (found->send_bytes_per_s);
+  g_autofree char *dirty = rate_text (found->dirty_bytes_per_s);
+  g_autofree char *left = cli_format_bytes (found->remaining_bytes);
+  GString *text = g_string_new (NULL);
+
+  g_string_append_printf (text, "VM %s can be moved from %s to %s: rehearsed, it runs on %s\n", vm != NULL ? vm : "", result->source_name,
+                          result->destination_name, result->source_name);
+  g_string_append_printf (text, "  %-12s %s in all, a blackout of %s (%s to %s; %s are allowed)\n", "a move", total, downtime, low, high, budget);
+  g_string_append_printf (text, "  %-12s sends %s, writes %s, %s left when it turned back", "seen", send, dirty, left);
+  if (result->passes != QMIG_UNSET)
+    g_string_append_printf (text, ", pass %" G_GINT64_FORMAT, result->passes);
+  g_string_append_c (text, '\n');
+  if (isnan (found->gate_pause_ms))
+    g_string_append_printf (text, "  %-12s the guest was never stopped\n", "pause");
+  else
+    {
+      g_autofree char *pause = cli_format_ms (found->gate_pause_ms);
+
+      g_string_append_printf (text, "  %-12s %s, at the gate\n", "pause", pause);
+    }
+  append_sentences (text, "proven", found->proven);
+  append_sentences (text, "not proven", found->not_proven);
+  return g_string_free (text, FALSE);
+}
+
 char *
 cli_summary_stages_text (const QmigResult *result)
 {
@@ -75,6 +128,8 @@ outcome_sentence (int outcome)
       return "the migration was cancelled";
     case QMIG_OUTCOME_ATTENTION:
       return "the migration needs attention";
+    case QMIG_OUTCOME_REHEARSED:
+      return "the rehearsal went well";
     case QMIG_OUTCOME_GUEST_ENDED:
       return "the guest ended itself while it was moved";
     }
@@ -111,7 +166,7 @@ cli_summary_failure_text (const char *vm, const QmigResult *result)
 {
   GString *text = g_string_new (NULL);
 
-  if (result->outcome != QMIG_OUTCOME_COMPLETED || result->error != NULL)
+  if (!qmig_outcome_is_success (result->outcome) || result->error != NULL)
     g_string_append_printf (text, "%s%s%s\n", outcome_sentence (result->outcome), result->error != NULL ? ": " : "",
                             result->error != NULL ? result->error : "");
   for (char **missed = result->missed; missed != NULL && *missed != NULL; missed++)

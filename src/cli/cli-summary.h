@@ -10,6 +10,9 @@ G_BEGIN_DECLS
 /* One sentence for one that moved the VM; without @vm it says "VM".  (transfer full) */
 char *cli_summary_text (const char *vm, const QmigResult *result);
 
+/* What a rehearsal found, in a few lines.  (transfer full) */
+char *cli_summary_rehearsal_text (const char *vm, const QmigResult *result);
+
 /* A line per stage with its time.  (transfer full) */
 char *cli_summary_stages_text (const QmigResult *result);
 

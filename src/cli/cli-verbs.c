@@ -86,17 +86,30 @@ static const CliOption check_options[] = {
   { NULL },
 };
 
+#define EXPECT { "expect", 0, CLI_EXPECT, "BOUND,…", "exit 8 unless kept: downtime=300ms,blackout=400ms,total=2m,rounds=10" }
+
+#define FOLLOW_OPTIONS                                                                                                       \
+  { "wait", 0, CLI_FLAG, NULL, "follow to the end; the default" },                                                           \
+  { "no-wait", 0, CLI_FLAG, NULL, "print the id and leave; the agent goes on" },                                             \
+  { "on-interrupt", 0, CLI_CHOICE, "cancel|detach", "what the first Ctrl-C does (default: cancel)" },                        \
+  { "reason", 0, CLI_TEXT, "TEXT", "kept in the history" },                                                                  \
+  { "idempotency-key", 0, CLI_TEXT, "KEY", "the same key again means the same migration, not a second one" }
+
+static const CliOption rehearse_options[] = {
+  MOVE_OPTIONS,
+  EXPECT,
+  { "no-gate", 0, CLI_FLAG, NULL, "turn back while the guest still runs: it is not stopped even for a moment, and less is known" },
+  FOLLOW_OPTIONS,
+  { NULL },
+};
+
 static const CliOption migrate_options[] = {
   MOVE_OPTIONS,
-  { "expect", 0, CLI_EXPECT, "BOUND,…", "exit 8 unless kept: downtime=300ms,blackout=400ms,total=2m,rounds=10" },
+  EXPECT,
   { "hold", 0, CLI_FLAG, NULL, "stop at the switch-over gate until 'qmig switch --go'" },
   { "dry-run", 'n', CLI_FLAG, NULL, "only check, and print what would be done" },
   NO_MEASURE,
-  { "wait", 0, CLI_FLAG, NULL, "follow to the end; the default" },
-  { "no-wait", 0, CLI_FLAG, NULL, "print the id and leave; the agent goes on" },
-  { "on-interrupt", 0, CLI_CHOICE, "cancel|detach", "what the first Ctrl-C does (default: cancel)" },
-  { "reason", 0, CLI_TEXT, "TEXT", "kept in the history" },
-  { "idempotency-key", 0, CLI_TEXT, "KEY", "the same key again means the same migration, not a second one" },
+  FOLLOW_OPTIONS,
   { NULL },
 };
 
@@ -260,6 +273,14 @@ const CliVerb cli_verbs[] = {
     "Touches nothing; for one to three seconds QEMU counts what the guest writes. The forecast is from that, from earlier moves,\n"
     "or from what has to be assumed, and says which. Exit status 3 where the migration would be refused.",
     check_options, cmd_check, &qmig_plan_type, CLI_NEEDS_NOTHING },
+  { NULL, "rehearse", "VM [DEST]", "try a move for real, up to the gate before the switch-over, and go back",
+    "qmig rehearse web01 beta\n"
+    "qmig rehearse web01 beta --expect downtime=300ms && qmig migrate web01 beta\n"
+    "qmig rehearse web01 beta -o json | jq .rehearsal",
+    "The memory is copied to a throw-away destination, which cannot run and is ended in any case; the VM stays where it is.\n"
+    "At the gate it stands still for a moment, which is measured and said; not with --no-gate. What was seen of link and\n"
+    "guest makes the forecast of the next 'qmig check' and 'qmig migrate'. The options are those of 'qmig migrate'.",
+    rehearse_options, cmd_rehearse, &qmig_result_type, CLI_NEEDS_NOTHING },
   { NULL, "watch", "[MIG]", "follow a migration that runs, or show again one that has ended",
     "qmig watch\n"
     "qmig watch \"$id\" -o jsonl | jq -r 'select(.type==\"sample\")|[.data.remaining_bytes,.data.dirty_bytes_per_s]|@tsv'",

@@ -65,6 +65,19 @@ start_and_follow (Cli *cli, QmigMigrateRequest *request, GError **error)
 }
 
 int
+cmd_rehearse (Cli *cli, GError **error)
+{
+  g_autoptr(QmigMigrateRequest) request = NULL;
+
+  if (!check_options (cli, error))
+    return QMIG_EXIT_USAGE;
+  request = cmd_request_new (cli);
+  request->rehearsal = TRUE;
+  request->no_gate = cli_options_flag (cli->options, "no-gate") > 0;
+  return cli_options_flag (cli->options, "no-wait") > 0 ? start_and_leave (cli, request, error) : start_and_follow (cli, request, error);
+}
+
+int
 cmd_migrate (Cli *cli, GError **error)
 {
   g_autoptr(QmigMigrateRequest) request = NULL;

@@ -24,6 +24,7 @@ int cmd_host_enroll (Cli *cli, GError **error);
 
 int cmd_check (Cli *cli, GError **error);
 int cmd_migrate (Cli *cli, GError **error);
+int cmd_rehearse (Cli *cli, GError **error);
 int cmd_watch (Cli *cli, GError **error);
 int cmd_tune (Cli *cli, GError **error);
 int cmd_switch (Cli *cli, GError **error);

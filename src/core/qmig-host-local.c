@@ -401,6 +401,11 @@ check_loaded (QmigHostLocal *self, const char *what, GError **error)
 {
   const QmigIncoming *state = qmig_destination_get_state (self->destination);
 
+  if (self->spec->rehearsal)
+    {
+      g_set_error (error, QMIG_ERROR, QMIG_EXIT_REFUSED, "%s: this is the copy of a rehearsal, which never runs", what);
+      return FALSE;
+    }
   if (!has_vm (state->phase))
     return refuse (QMIG_EXIT_REFUSED, what, state, error);
   return TRUE;

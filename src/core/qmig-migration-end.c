@@ -24,13 +24,14 @@ judge_expectations (QmigMigration *self)
 {
   const QmigExpect *expect = self->entry->request->expect;
   QmigResult *result = self->result;
+  const QmigRehearsal *foreseen = result->rehearsal;
   g_autoptr(GStrvBuilder) missed = g_strv_builder_new ();
 
   if (expect == NULL)
     return;
-  note_missed (missed, "downtime", result->downtime_ms, expect->downtime_ms, " ms");
-  note_missed (missed, "blackout", result->blackout_ms, expect->blackout_ms, " ms");
-  note_missed (missed, "total", result->total_ms, expect->total_ms, " ms");
+  note_missed (missed, "downtime", foreseen != NULL ? foreseen->downtime_ms : result->downtime_ms, expect->downtime_ms, " ms");
+  note_missed (missed, "blackout", foreseen != NULL ? foreseen->downtime_ms : result->blackout_ms, expect->blackout_ms, " ms");
+  note_missed (missed, "total", foreseen != NULL ? foreseen->total_ms : result->total_ms, expect->total_ms, " ms");
   note_missed (missed, "rounds", result->passes, expect->rounds, "");
   result->missed = g_strv_builder_end (missed);
   if (result->missed[0] != NULL)
@@ -109,6 +110,14 @@ end_rolled_back (QmigMigration *self, gsize failed, const GError *cause)
     set_end (self->result, QMIG_OUTCOME_REFUSED, qmig_error_get_exit (cause), QMIG_LOCATION_SOURCE, next);
   else
     set_end (self->result, QMIG_OUTCOME_ROLLED_BACK, QMIG_EXIT_ROLLED_BACK, QMIG_LOCATION_SOURCE, next);
+}
+
+void
+qmig_migration_end_rehearsed (QmigMigration *self)
+{
+  g_autofree char *next = self->leftover ? tell_leftover (self) : NULL;
+
+  set_end (self->result, QMIG_OUTCOME_REHEARSED, QMIG_EXIT_OK, QMIG_LOCATION_SOURCE, next);
 }
 
 void
@@ -199,7 +208,7 @@ fill_result (QmigMigration *self)
       if (self->source != NULL && result->vm_state == NULL)
         result->vm_state = g_strdup (self->source->run_state_text);
     }
-  if (result->outcome == QMIG_OUTCOME_COMPLETED)
+  if (qmig_outcome_is_success (result->outcome))
     judge_expectations (self);
 }
 

@@ -129,6 +129,8 @@ QmigMigration *qmig_migration_start_entry (const QmigEnv *env, QmigJournalEntry 
 
 /* @untidy: (nullable): what is left to tidy up although the VM runs on the destination */
 void qmig_migration_end_completed (QmigMigration *self, const GError *untidy);
+/* It turned back as it was to. */
+void qmig_migration_end_rehearsed (QmigMigration *self);
 /* Needs attention: @location is unknown, or none, or the destination although the source is not gone. */
 void qmig_migration_end_in_doubt (QmigMigration *self, QmigLocation location);
 /* @failed: index of the step; @cause: why; @not_back: (nullable): why the source could not be brought back */

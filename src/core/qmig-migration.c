@@ -381,6 +381,23 @@ begin_step (QmigMigration *self, const QmigStep *step, GError **error)
 }
 
 static gboolean
+is_part (QmigMigration *self, const QmigStep *step)
+{
+  switch (step->of)
+    {
+    case QMIG_STEP_OF_ALL:
+      return TRUE;
+    case QMIG_STEP_OF_MOVE:
+      return !self->entry->request->rehearsal;
+    case QMIG_STEP_OF_POSTCOPY:
+      return self->entry->postcopy;
+    case QMIG_STEP_OF_REHEARSAL:
+      return self->entry->request->rehearsal;
+    }
+  g_return_val_if_reached (FALSE);
+}
+
+static gboolean
 run_steps (QmigMigration *self, gsize first, gsize *failed, GError **error)
 {
   for (gsize i = first; i < qmig_n_steps; i++)
@@ -389,7 +406,7 @@ run_steps (QmigMigration *self, gsize first, gsize *failed, GError **error)
       g_autoptr(QmpWait) wait = qmp_wait_new (step->one_way ? NULL : self->cancellable, step->name,
                                               step->seconds < 0 ? -1 : step->seconds * 10 * qmig_limits.step_percent);
 
-      if (step->in_postcopy && !self->entry->postcopy)
+      if (!is_part (self, step))
         continue;
       *failed = i;
       if (!begin_step (self, step, error))
@@ -515,6 +532,19 @@ go_back_from (QmigMigration *self, gsize failed, const GError *cause)
   qmig_migration_end_failed (self, failed, cause, not_back);
 }
 
+/* All went well, and all of it is taken back. */
+static void
+end_rehearsal (QmigMigration *self, gsize last)
+{
+  g_autoptr(GError) not_back = NULL;
+
+  disarm_deadline (self);
+  if (roll_back (self, last, &not_back))
+    qmig_migration_end_rehearsed (self);
+  else
+    qmig_migration_end_failed (self, last, not_back, not_back);
+}
+
 static void
 run_from (QmigMigration *self, gsize first)
 {
@@ -522,7 +552,12 @@ run_from (QmigMigration *self, gsize first)
   gsize failed = first;
 
   if (run_steps (self, first, &failed, &cause))
-    qmig_migration_end_completed (self, NULL);
+    {
+      if (self->entry->request->rehearsal)
+        end_rehearsal (self, failed);
+      else
+        qmig_migration_end_completed (self, NULL);
+    }
   else if (failed <= (gsize) qmig_step_index ("pages") && qmig_steps_is_in_postcopy (self))
     {
       qmig_migration_set_error_text (self, cause);
@@ -714,6 +749,9 @@ new_entry (const QmigEnv *env, const QmigMigrateRequest *request, GError **error
       return NULL;
     }
 
+  /* The point from which there is no way back is not rehearsed. */
+  if (request->rehearsal)
+    policy->allow_postcopy = policy->allow_pause = FALSE;
   entry = g_new0 (QmigJournalEntry, 1);
   entry->id = new_id ();
   entry->request = qmig_migrate_request_copy (request);
@@ -784,7 +822,7 @@ check_recoverable (QmigJournal *journal, const QmigJournalEntry *entry, QmigResu
   if (info->result == NULL || info->result->outcome == QMIG_OUTCOME_ATTENTION)
     return TRUE;
   if (info->result->outcome != QMIG_OUTCOME_ROLLED_BACK && info->result->outcome != QMIG_OUTCOME_CANCELLED &&
-      info->result->outcome != QMIG_OUTCOME_COMPLETED)
+      !qmig_outcome_is_success (info->result->outcome))
     {
       g_set_error (error, QMIG_ERROR, QMIG_EXIT_CONFLICT, "cannot recover %s: it is over (%s)", entry->id,
                    qmig_outcome_names[info->result->outcome]);

@@ -555,6 +555,7 @@ qmig_plan_incoming_spec (const QmigPlan *plan, const QmigMigrateRequest *request
   spec->port_last = plan->port_last;
   spec->capabilities = join (capabilities, plan->incoming_capabilities);
   spec->wishes = g_strdupv (plan->incoming_wishes);
+  spec->rehearsal = request->rehearsal;
   spec->parameters = plan->incoming_parameters != NULL ? json_node_copy (plan->incoming_parameters) : NULL;
   return spec;
 }

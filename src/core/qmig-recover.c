@@ -173,9 +173,20 @@ decide_before_intent (const QmigRecoverFacts *f)
   return roll_back ("switchover");
 }
 
+/* The copy is worth nothing, whatever it says; but what runs is not ended unasked. */
+static QmigRecoverDecision
+decide_rehearsal (const QmigRecoverFacts *f)
+{
+  if (!f->destination_silent && f->destination == QMIG_INCOMING_COMMITTED)
+    return attention ("the destination runs although this was a rehearsal");
+  return roll_back ("gauge");
+}
+
 QmigRecoverDecision
 qmig_recover_decide (const QmigRecoverFacts *facts)
 {
+  if (facts->rehearsal)
+    return decide_rehearsal (facts);
   if (source_is_in_postcopy (facts))
     return decide_in_postcopy (facts);
   return facts->commit_intent ? decide_after_intent (facts) : decide_before_intent (facts);
@@ -254,6 +265,7 @@ qmig_recover_look (QmigMigration *self, QmigRecoverDecision *decision, GError **
   QmigRecoverFacts facts = {
     .step = self->entry->step != NULL ? self->entry->step : "check",
     .commit_intent = self->entry->commit_intent,
+    .rehearsal = self->entry->request->rehearsal,
     .postcopy = self->entry->postcopy,
     .assume = self->assume,
   };

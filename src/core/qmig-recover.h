@@ -28,6 +28,7 @@ typedef struct
 {
   const char *step;            /* journalled last */
   gboolean commit_intent;
+  gboolean rehearsal;          /* it is never to run on the destination */
   gboolean postcopy;           /* was, or was about to be, started */
   gboolean source_gone;
   QmpRunState source_state;

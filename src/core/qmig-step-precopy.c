@@ -6,7 +6,7 @@
 
 #define SAMPLE_MS 250      /* QEMU's own numbers move in 100 ms windows */
 #define LEAST_SAMPLE_MS 100
-#define HOLD_SAMPLE_MS 100 /* a held migration is paced by what is left */
+#define HOLD_SAMPLE_MS 100 /* one that is paced by what is left */
 
 /* -- stage 2: pre-copy -------------------------------------------------------- */
 
@@ -217,10 +217,17 @@ go_on_with_precopy (QmigMigration *self, gint64 begun_us, QmpWait *wait, GError 
   return TRUE;
 }
 
+/* The less is left the slower, so that the guest is never stopped. */
 static gboolean
-pace_hold (QmigMigration *self, QmpWait *wait, GError **error)
+is_paced (QmigMigration *self)
 {
-  return !qmig_migration_is_hold_wanted (self) || qmig_step_apply_limits (self, wait, error);
+  return self->entry->request->no_gate || qmig_migration_is_hold_wanted (self);
+}
+
+static gboolean
+pace (QmigMigration *self, QmpWait *wait, GError **error)
+{
+  return !is_paced (self) || qmig_step_apply_limits (self, wait, error);
 }
 
 static gboolean
@@ -235,7 +242,7 @@ static gboolean
 wait_for_next_look (QmigMigration *self, QmigNews *news, QmpWait *wait, GError **error)
 {
   gint64 looked_us = g_get_monotonic_time ();
-  gint64 tick_ms = qmig_migration_is_hold_wanted (self) ? HOLD_SAMPLE_MS : SAMPLE_MS;
+  gint64 tick_ms = is_paced (self) ? HOLD_SAMPLE_MS : SAMPLE_MS;
 
   while (qmig_news_wait (news, wait, tick_ms, error))
     {
@@ -266,10 +273,10 @@ qmig_step_precopy (QmigMigration *self, QmpWait *wait, GError **error)
 
       if (!take_sample (self, wait, error) || !go_on_with_precopy (self, begun_us, wait, error))
         return FALSE;
-      if (is_at_gate (self))
+      if (is_at_gate (self) || qmig_step_is_rehearsed (self))
         break;
       qmig_step_renew_lease (self, &renewed_us, wait);
-      if (!qmig_step_take_knobs (self, wait, error) || !qmig_step_mind_postcopy (self, wait, error) || !pace_hold (self, wait, error) || !wait_for_next_look (self, &news, wait, error))
+      if (!qmig_step_take_knobs (self, wait, error) || !qmig_step_mind_postcopy (self, wait, error) || !pace (self, wait, error) || !wait_for_next_look (self, &news, wait, error))
         return FALSE;
     }
   return TRUE;

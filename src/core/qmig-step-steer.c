@@ -8,6 +8,8 @@
 #include "qmp-error.h"
 
 #define HOLD_MIN_BANDWIDTH (64 * 1024)
+#define HOLD_DRAINS_IN_S 2.0
+#define REHEARSED_DRAINS_IN_S 0.4 /* the pace of link and guest is to be seen, but for the last of it */
 
 /* -- the engine's hands: what it decides, QEMU gets ----------------------------- */
 
@@ -65,12 +67,12 @@ merge_limits (QmigDecision *limits, const QmigDecision *decision)
  * newly written pages before it stops the guest.
  */
 static gint64
-hold_bandwidth (QmigMigration *self)
+hold_bandwidth (QmigMigration *self, double drains_in_s)
 {
-  gint64 drains_in_two_seconds = MAX (self->left_bytes / 2, HOLD_MIN_BANDWIDTH);
+  gint64 slow = MAX ((gint64) (self->left_bytes / drains_in_s), HOLD_MIN_BANDWIDTH);
   gint64 bound = self->limits->bandwidth_limit_bytes_per_s;
 
-  return bound > 0 ? MIN (drains_in_two_seconds, bound) : drains_in_two_seconds;
+  return bound > 0 ? MIN (slow, bound) : slow;
 }
 
 gboolean
@@ -78,10 +80,10 @@ qmig_step_apply_limits (QmigMigration *self, QmpWait *wait, GError **error)
 {
   g_autoptr(QmigDecision) limits = qmig_decision_copy (self->limits);
 
-  if (qmig_migration_is_hold_wanted (self))
+  if (self->entry->request->no_gate || qmig_migration_is_hold_wanted (self))
     {
       limits->downtime_limit_ms = 1;
-      limits->bandwidth_limit_bytes_per_s = hold_bandwidth (self);
+      limits->bandwidth_limit_bytes_per_s = hold_bandwidth (self, self->entry->request->no_gate ? REHEARSED_DRAINS_IN_S : HOLD_DRAINS_IN_S);
     }
   return give (self, limits, wait, error);
 }

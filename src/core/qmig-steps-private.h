@@ -54,6 +54,10 @@ gboolean qmig_step_mend_link (QmigMigration *self, gboolean doubt, QmpWait *wait
 gboolean qmig_step_pages (QmigMigration *self, QmpWait *wait, GError **error);
 
 /* qmig-step-switchover.c: stage 3, and the way back to a source that runs */
+/* A rehearsal that does not go to the gate may turn back now. */
+gboolean qmig_step_is_rehearsed (QmigMigration *self);
+gboolean qmig_step_gauge (QmigMigration *self, QmpWait *wait, GError **error);
+gboolean qmig_undo_gauge (QmigMigration *self, QmpWait *wait, GError **error);
 gboolean qmig_step_switchover (QmigMigration *self, QmpWait *wait, GError **error);
 gboolean qmig_undo_switchover (QmigMigration *self, QmpWait *wait, GError **error);
 /* In pre-copy the guest never stopped; the road is the same, and short. */

@@ -30,15 +30,16 @@ qmig_fault_point (const char *when, const char *step)
 #pragma GCC diagnostic pop
 
 const QmigStep qmig_steps[] = {
-  /* name         stage                      run                   undo                  seconds  one way  post-copy  in blackout */
-  { "check",      QMIG_STAGE_PRE_MIGRATION,  qmig_step_check,      NULL,                 30,      FALSE,   FALSE,     FALSE },
-  { "prepare",    QMIG_STAGE_RESERVATION,    qmig_step_prepare,    qmig_undo_prepare,    300,     FALSE,   FALSE,     FALSE },
-  { "tune",       QMIG_STAGE_RESERVATION,    qmig_step_tune,       qmig_undo_tune,       10,      FALSE,   FALSE,     FALSE },
-  { "precopy",    QMIG_STAGE_PRE_COPY,       qmig_step_precopy,    qmig_undo_precopy,    -1,      FALSE,   FALSE,     FALSE },
-  { "switchover", QMIG_STAGE_STOP_AND_COPY,  qmig_step_switchover, qmig_undo_switchover, 10,      FALSE,   FALSE,     TRUE },
-  { "commit",     QMIG_STAGE_COMMITMENT,     qmig_step_commit,     qmig_undo_commit,     30,      TRUE,    FALSE,     TRUE },
-  { "pages",      QMIG_STAGE_ACTIVATION,     qmig_step_pages,      NULL,                 -1,      TRUE,    TRUE,      FALSE },
-  { "release",    QMIG_STAGE_ACTIVATION,     qmig_step_release,    NULL,                 30,      TRUE,    FALSE,     FALSE },
+  /* name         stage                      run                   undo                  seconds  one way  of                      in blackout */
+  { "check",      QMIG_STAGE_PRE_MIGRATION,  qmig_step_check,      NULL,                 30,      FALSE,   QMIG_STEP_OF_ALL,       FALSE },
+  { "prepare",    QMIG_STAGE_RESERVATION,    qmig_step_prepare,    qmig_undo_prepare,    300,     FALSE,   QMIG_STEP_OF_ALL,       FALSE },
+  { "tune",       QMIG_STAGE_RESERVATION,    qmig_step_tune,       qmig_undo_tune,       10,      FALSE,   QMIG_STEP_OF_ALL,       FALSE },
+  { "precopy",    QMIG_STAGE_PRE_COPY,       qmig_step_precopy,    qmig_undo_precopy,    -1,      FALSE,   QMIG_STEP_OF_ALL,       FALSE },
+  { "gauge",      QMIG_STAGE_STOP_AND_COPY,  qmig_step_gauge,      qmig_undo_gauge,      30,      FALSE,   QMIG_STEP_OF_REHEARSAL, TRUE },
+  { "switchover", QMIG_STAGE_STOP_AND_COPY,  qmig_step_switchover, qmig_undo_switchover, 10,      FALSE,   QMIG_STEP_OF_MOVE,      TRUE },
+  { "commit",     QMIG_STAGE_COMMITMENT,     qmig_step_commit,     qmig_undo_commit,     30,      TRUE,    QMIG_STEP_OF_MOVE,      TRUE },
+  { "pages",      QMIG_STAGE_ACTIVATION,     qmig_step_pages,      NULL,                 -1,      TRUE,    QMIG_STEP_OF_POSTCOPY,  FALSE },
+  { "release",    QMIG_STAGE_ACTIVATION,     qmig_step_release,    NULL,                 30,      TRUE,    QMIG_STEP_OF_MOVE,      FALSE },
 };
 const gsize qmig_n_steps = G_N_ELEMENTS (qmig_steps);
 

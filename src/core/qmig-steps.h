@@ -10,6 +10,15 @@
 
 G_BEGIN_DECLS
 
+/* What a step is part of. */
+typedef enum
+{
+  QMIG_STEP_OF_ALL,
+  QMIG_STEP_OF_MOVE,      /* no rehearsal */
+  QMIG_STEP_OF_POSTCOPY,
+  QMIG_STEP_OF_REHEARSAL,
+} QmigStepOf;
+
 typedef struct
 {
   const char *name;   /* kept in the journal */
@@ -18,7 +27,7 @@ typedef struct
   gboolean (*undo) (QmigMigration *self, QmpWait *wait, GError **error); /* (nullable) */
   int seconds;        /* for run; negative: as long as it takes */
   gboolean one_way;   /* its begin is the commit intent; the user's cancel no longer counts */
-  gboolean in_postcopy; /* part of such a migration alone */
+  QmigStepOf of;
   gboolean in_blackout; /* the guest stands still: run tells its stage itself, once that keeps nobody waiting */
 } QmigStep;
 

@@ -16,7 +16,7 @@
  * cannot recover by another rule than the program, and does not compile when a
  * step changes its name.
  *
- * Not in it: post-copy, a VM that was paused before, and other hands at the
+ * Not in it: post-copy, rehearsals, a VM that was paused before, and other hands at the
  * monitors.  Time is not in it either: whatever a timer may end, may end at any
  * moment at which the program would still wait.
  */

@@ -161,7 +161,7 @@ test_names (void)
     {
       g_autofree char *name = g_strconcat ("step_", qmig_steps[i].name, NULL);
 
-      if (!qmig_steps[i].in_postcopy && strstr (model, name) == NULL)
+      if (qmig_steps[i].of != QMIG_STEP_OF_POSTCOPY && qmig_steps[i].of != QMIG_STEP_OF_REHEARSAL && strstr (model, name) == NULL)
         g_error ("the model knows no %s", name);
     }
   for (int i = QMIG_INCOMING_LISTENING; i <= QMIG_INCOMING_GONE; i++)
