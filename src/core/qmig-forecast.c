@@ -97,9 +97,8 @@ qmig_measure_writes (QmigInstance   *source,
 
 /* -- the facts ----------------------------------------------------------------------- */
 
-/* What an unknown link may do, wide. */
-static void
-assume_link (const QmigPlan *plan, ConvergeFacts *facts)
+gboolean
+qmig_forecast_assume_link (const QmigPlan *plan, gint64 *low, gint64 *high)
 {
   static const struct
   {
@@ -115,10 +114,11 @@ assume_link (const QmigPlan *plan, ConvergeFacts *facts)
   for (gsize i = 0; i < G_N_ELEMENTS (links); i++)
     if (g_strcmp0 (plan->transport, links[i].transport) == 0)
       {
-        facts->link_basis = CONVERGE_BASIS_ASSUMED;
-        facts->link_low_bytes_per_s = links[i].low;
-        facts->link_high_bytes_per_s = links[i].high;
+        *low = links[i].low;
+        *high = links[i].high;
+        return TRUE;
       }
+  return FALSE;
 }
 
 /* The agents' connection carries JSON: a fast link does more than that shows, a slow one about as much. */
@@ -195,8 +195,8 @@ qmig_forecast_measured (const QmigEnv  *env,
   known_facts (journal, source->name, plan, &facts);
   if (facts.link_basis == CONVERGE_BASIS_NONE)
     probe_link (env, uri, plan, &facts);
-  if (facts.link_basis == CONVERGE_BASIS_NONE)
-    assume_link (plan, &facts);
+  if (facts.link_basis == CONVERGE_BASIS_NONE && qmig_forecast_assume_link (plan, &facts.link_low_bytes_per_s, &facts.link_high_bytes_per_s))
+    facts.link_basis = CONVERGE_BASIS_ASSUMED;
   bound_data (source->pid, &facts);
 
   /* What the guest does now says more than what it did then. */

@@ -30,6 +30,9 @@ QmigForecast *qmig_forecast_measured (const QmigEnv  *env,
                                       const char     *uri,
                                       QmpWait        *wait);
 
+/* What a link of this kind may do that was never seen, wide.  FALSE: nothing is known of the transport. */
+gboolean qmig_forecast_assume_link (const QmigPlan *plan, gint64 *low_bytes_per_s, gint64 *high_bytes_per_s);
+
 /**
  * qmig_measure_writes:
  * @enough_bytes: a first window that finds less needs no second one

@@ -9,11 +9,13 @@
 
 #include "qmig-steps-private.h"
 
+#include "qmig-forecast.h"
 #include "qmig-history.h"
 #include "qmp-commands.h"
 
-#define GATE_SHARE_LOW 0.8 /* of the expected copying and overhead, the range that a move's downtime is in */
-#define GATE_SHARE_HIGH 1.25
+#define CAPPED_SHARE 0.8 /* a rate this close to the limit is the limit's, not the link's */
+#define SHARE_LOW 0.8    /* of the expected copying and overhead, the range that a move's downtime is in */
+#define SHARE_HIGH 1.25
 #define OVERHEAD_SHARE_LOW 0.5
 #define OVERHEAD_SHARE_HIGH 1.5
 
@@ -30,15 +32,6 @@ qmig_step_is_rehearsed (QmigMigration *self)
 }
 
 /* -- what was learned ------------------------------------------------------------------ */
-
-static gint64
-overhead_ms (QmigMigration *self)
-{
-  ConvergeMeans means = { .overhead_ms = converge_assumed_overhead_ms (self->entry->plan->memory_bytes) };
-
-  qmig_history_means (self->journal, self->entry->vm, self->entry->plan, &means);
-  return means.overhead_ms;
-}
 
 static gint64
 send_rate (QmigMigration *self)
@@ -65,17 +58,36 @@ say_what_is_proven (QmigMigration *self, QmigRehearsal *found)
   found->not_proven = g_strdupv ((char *[]) { (char *) "that the destination loads the devices' state: it is sent after the gate", NULL });
 }
 
+/* No bandwidth limit holds in the last burst: where one was what was seen, the link does at least that. */
+static void
+burst_rates (QmigMigration *self, gint64 seen, gint64 *low, gint64 *high)
+{
+  gint64 limit = self->limits->bandwidth_limit_bytes_per_s;
+
+  *low = *high = seen;
+  if (limit <= 0 || seen < CAPPED_SHARE * limit || !qmig_forecast_assume_link (self->entry->plan, low, high))
+    return;
+  *low = MAX (seen, *low);
+  *high = MAX (seen, *high);
+}
+
 static void
 foresee (QmigMigration *self, gint64 turned_us, QmigRehearsal *found)
 {
-  gint64 overhead = overhead_ms (self);
-  double copying = found->send_bytes_per_s > 0 ? found->remaining_bytes * 1000.0 / found->send_bytes_per_s : 0;
+  QmigHistory history;
+  gint64 overhead, low, high;
+  double slow, quick;
 
   if (found->send_bytes_per_s <= 0)
     return;
-  found->downtime_ms = (gint64) (copying + overhead + 0.5);
-  found->downtime_low_ms = (gint64) (GATE_SHARE_LOW * copying + OVERHEAD_SHARE_LOW * overhead + 0.5);
-  found->downtime_high_ms = (gint64) (GATE_SHARE_HIGH * copying + OVERHEAD_SHARE_HIGH * overhead + 0.5);
+  qmig_history_read (self->journal, self->entry->vm, self->entry->plan, &history);
+  overhead = history.overhead_ms != QMIG_UNSET ? history.overhead_ms : converge_assumed_overhead_ms (self->entry->plan->memory_bytes);
+  burst_rates (self, found->send_bytes_per_s, &low, &high);
+  slow = found->remaining_bytes * 1000.0 / low;
+  quick = found->remaining_bytes * 1000.0 / high;
+  found->downtime_ms = (gint64) ((slow + quick) / 2 + overhead + 0.5);
+  found->downtime_low_ms = (gint64) (SHARE_LOW * quick + OVERHEAD_SHARE_LOW * overhead + 0.5);
+  found->downtime_high_ms = (gint64) (SHARE_HIGH * slow + OVERHEAD_SHARE_HIGH * overhead + 0.5);
   found->total_ms = (turned_us - self->began_us) / 1000 + found->downtime_ms;
 }
 

@@ -694,6 +694,37 @@ test_restart_each_phase (Fixture *t, gconstpointer data)
   g_assert_false (host_fixture_has_reservation (&t->f, ID));
 }
 
+/* Loaded by whatever mishap, the copy of a rehearsal does not run. */
+static void
+test_rehearsal (Fixture *t, gconstpointer data)
+{
+  g_autoptr(QmigIncomingSpec) spec = NULL;
+  g_autoptr(QmigIncoming) incoming = NULL;
+  g_autoptr(QmigIncoming) ended = NULL;
+
+  if (!host_fixture_need_qemu (&t->f))
+    return;
+  host_fixture_start_source (&t->f, NULL);
+  spec = host_fixture_spec (&t->f, ID, NULL);
+  spec->rehearsal = TRUE;
+  incoming = qmig_host_prepare (t->host, spec, t->f.wait, &t->error);
+  g_assert_no_error (t->error);
+  qmig_host_follow (t->host, ID);
+  host_fixture_send (&t->f, incoming->uri);
+  host_fixture_wait_phase (&t->f, t->host, QMIG_INCOMING_LOADED);
+
+  g_assert_null (qmig_host_commit (t->host, ID, t->f.wait, &t->error));
+  assert_exit (t, QMIG_EXIT_REFUSED);
+  g_assert_null (qmig_host_accept (t->host, ID, t->f.wait, &t->error));
+  assert_exit (t, QMIG_EXIT_REFUSED);
+  restart (t);
+  g_assert_null (qmig_host_commit (t->host, ID, t->f.wait, &t->error));
+  assert_exit (t, QMIG_EXIT_REFUSED);
+  ended = qmig_host_abort (t->host, ID, t->f.wait, &t->error);
+  g_assert_no_error (t->error);
+  assert_nothing_left (t);
+}
+
 /* What still loads is broken off first: nothing can be loaded between the look and the end. */
 static void
 test_expire_loading (Fixture *t, gconstpointer data)
@@ -975,6 +1006,7 @@ main (int argc, char **argv)
   ADD ("abort-frozen", test_abort_frozen);
   ADD ("commit-too-early", test_commit_too_early);
   ADD ("restart-listening", test_restart_listening);
+  ADD ("rehearsal", test_rehearsal);
   ADD ("expire-loading", test_expire_loading);
   ADD ("restart-each-phase", test_restart_each_phase);
   ADD ("restart-gone", test_restart_gone);

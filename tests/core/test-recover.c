@@ -413,6 +413,18 @@ check_word (const QmigRecoverFacts *f, const QmigRecoverDecision *d)
   g_assert_cmpstr (d->step, ==, unasked.step);
 }
 
+/* A rehearsal goes back from wherever it was, and never on. */
+static void
+check_rehearsal (const QmigRecoverFacts *f, const QmigRecoverDecision *d)
+{
+  QmigRecoverFacts rehearsal = *f;
+  QmigRecoverDecision decision;
+
+  rehearsal.rehearsal = TRUE;
+  decision = qmig_recover_decide (&rehearsal);
+  g_assert_cmpint (decision.action, ==, is_phase (f, QMIG_INCOMING_COMMITTED) ? QMIG_RECOVER_ATTENTION : QMIG_RECOVER_ROLL_BACK);
+}
+
 static const struct
 {
   const char *name;
@@ -428,6 +440,7 @@ static const struct
   { "no-needless-attention", check_no_needless_attention },
   { "postcopy", check_postcopy },
   { "word", check_word },
+  { "rehearsal", check_rehearsal },
 };
 
 static void
