@@ -339,20 +339,56 @@ qmp_query_busy_jobs (QmpClient *c, QmpWait *w, GError **error)
   return query_texts (c, "query-jobs", NULL, describe_busy_job, w, error);
 }
 
-static char *
-inserted_file (JsonObject *drive)
+void
+qmp_drive_free (QmpDrive *self)
 {
-  JsonNode *inserted = json_object_get_member (drive, "inserted");
-
-  if (inserted == NULL || !JSON_NODE_HOLDS_OBJECT (inserted))
-    return NULL;
-  return g_strdup (json_strict_string (json_node_get_object (inserted), "file", NULL));
+  g_free (self->file);
+  g_strfreev (self->backing);
+  g_free (self);
 }
 
-char **
-qmp_query_drive_files (QmpClient *c, QmpWait *w, GError **error)
+static char **
+backing_files (JsonObject *inserted)
 {
-  return query_texts (c, "query-block", NULL, inserted_file, w, error);
+  g_autoptr(GStrvBuilder) files = g_strv_builder_new ();
+  JsonObject *image = json_strict_object (inserted, "image");
+
+  while (image != NULL && (image = json_strict_object (image, "backing-image")) != NULL)
+    {
+      const char *file = json_strict_string (image, "filename", NULL);
+
+      if (file != NULL)
+        g_strv_builder_add (files, file);
+    }
+  return g_strv_builder_end (files);
+}
+
+GPtrArray *
+qmp_query_drives (QmpClient *c, QmpWait *w, GError **error)
+{
+  g_autoptr(GPtrArray) drives = g_ptr_array_new_with_free_func ((GDestroyNotify) qmp_drive_free);
+  g_autoptr(JsonNode) answer = qmp_client_execute (c, "query-block", NULL, w, error);
+  JsonArray *list;
+
+  if (answer == NULL)
+    return NULL;
+  list = JSON_NODE_HOLDS_ARRAY (answer) ? json_node_get_array (answer) : NULL;
+  for (guint i = 0; list != NULL && i < json_array_get_length (list); i++)
+    {
+      JsonNode *node = json_array_get_element (list, i);
+      JsonObject *inserted = JSON_NODE_HOLDS_OBJECT (node) ? json_strict_object (json_node_get_object (node), "inserted") : NULL;
+      const char *file = inserted != NULL ? json_strict_string (inserted, "file", NULL) : NULL;
+      QmpDrive *drive;
+
+      if (file == NULL)
+        continue;
+      drive = g_new0 (QmpDrive, 1);
+      drive->file = g_strdup (file);
+      drive->backing = backing_files (inserted);
+      drive->read_only = json_strict_bool (inserted, "ro", FALSE);
+      g_ptr_array_add (drives, drive);
+    }
+  return g_steal_pointer (&drives);
 }
 
 static char *

@@ -50,8 +50,17 @@ char **qmp_query_anonymous_peripheral_types (QmpClient *c, QmpWait *w, GError **
 char **qmp_query_object_ids (QmpClient *c, QmpWait *w, GError **error);
 /* "id (type, status)" of each job that is not concluded. */
 char **qmp_query_busy_jobs (QmpClient *c, QmpWait *w, GError **error);
-/* The image that each drive uses now, as QEMU names it: a path, or what has a protocol before it. */
-char **qmp_query_drive_files (QmpClient *c, QmpWait *w, GError **error);
+/* What a drive uses now. */
+typedef struct
+{
+  char *file;      /* the image, as QEMU names it: a path, or what has a protocol before it */
+  char **backing;  /* the images below it, nearest first */
+  gboolean read_only;
+} QmpDrive;
+
+void qmp_drive_free (QmpDrive *self);
+/* QmpDrive with a medium.  (transfer full) */
+GPtrArray *qmp_query_drives (QmpClient *c, QmpWait *w, GError **error);
 /* Names of the migration capabilities this QEMU has. */
 char **qmp_query_capability_names (QmpClient *c, QmpWait *w, GError **error);
 

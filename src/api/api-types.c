@@ -308,6 +308,18 @@ static const ApiField qmig_plan_fields[] = {
 };
 TYPE (QmigPlan, qmig_plan, "qmig.plan/1");
 
+static const ApiField qmig_file_fields[] = {
+  REQUIRED_STRING (QmigFile, path, "absolute path"),
+  STRING (QmigFile, problem, "why it cannot be looked at"),
+  INT (QmigFile, device, "number of its device"),
+  INT (QmigFile, inode, "number of its inode"),
+  INT (QmigFile, size_bytes, "bytes"),
+  STRING (QmigFile, file_system, "local, nfs, block or other"),
+  INT (QmigFile, lock_at, "byte that the source has locked for this question alone"),
+  BOOL (QmigFile, locked, "somebody holds that byte, and not the one behind it"),
+};
+TYPE (QmigFile, qmig_file, "qmig.file/1");
+
 static const ApiField qmig_facts_request_fields[] = {
   REQUIRED_STRING (QmigFactsRequest, migration, "id of the migration"),
   STRING (QmigFactsRequest, vm_name, "name the VM would have"),
@@ -316,6 +328,7 @@ static const ApiField qmig_facts_request_fields[] = {
   STRING (QmigFactsRequest, machine, "versioned machine type it must know"),
   STRING (QmigFactsRequest, boot_id, "boot id of the source's machine"),
   INT (QmigFactsRequest, source_pid, "process id of the source's QEMU"),
+  LIST (QmigFactsRequest, files, qmig_file, "the VM's images, as the source sees them"),
 };
 TYPE (QmigFactsRequest, qmig_facts_request, "qmig.facts-request/1");
 
@@ -333,6 +346,7 @@ static const ApiField qmig_facts_fields[] = {
   STRING (QmigFacts, name_holder, "which one"),
   STRV (QmigFacts, capabilities, "capabilities of migration; null where it is the very file that the source runs"),
   STRV (QmigFacts, compressions, "values of multifd-compression; likewise"),
+  LIST (QmigFacts, files, qmig_file, "the VM's images, as seen there"),
 };
 TYPE (QmigFacts, qmig_facts, "qmig.facts/1");
 
@@ -584,6 +598,7 @@ const ApiType *const qmig_api_types[] = {
   &qmig_migrate_request_type,
   &qmig_check_type,
   &qmig_plan_type,
+  &qmig_file_type,
   &qmig_facts_request_type,
   &qmig_facts_type,
   &qmig_incoming_spec_type,

@@ -361,6 +361,20 @@ typedef struct
 } QmigPlan;
 API_DECLARE_VALUE (QmigPlan, qmig_plan)
 
+/* A file that the VM uses, as one host sees it: asked by the source, and answered by the destination. */
+typedef struct
+{
+  char *path;         /* absolute */
+  char *problem;      /* why it cannot be looked at (nullable) */
+  gint64 device;      /* st_dev and st_ino */
+  gint64 inode;
+  gint64 size_bytes;
+  char *file_system;  /* "local", "nfs", "block", "other" */
+  gint64 lock_at;     /* byte that the source has locked for this question alone; unset: it could not */
+  gboolean locked;    /* answer: somebody holds that byte, and not the one behind it */
+} QmigFile;
+API_DECLARE_VALUE (QmigFile, qmig_file)
+
 /* What the destination is asked before anything starts: body of POST /v1/facts. */
 typedef struct
 {
@@ -371,6 +385,7 @@ typedef struct
   char *machine;      /* versioned */
   char *boot_id;      /* of the source's machine … */
   gint64 source_pid;  /* … where this process holds the name rightly */
+  GPtrArray *files;   /* QmigFile: the VM's images, as the source sees them */
 } QmigFactsRequest;
 API_DECLARE_VALUE (QmigFactsRequest, qmig_facts_request)
 
@@ -390,6 +405,7 @@ typedef struct
   char *name_holder;
   char **capabilities;       /* of migration; NULL where it is the very file that the source runs */
   char **compressions;       /* values of multifd-compression (likewise) */
+  GPtrArray *files;          /* QmigFile: the same as seen there, in order; NULL from one who does not look */
 } QmigFacts;
 API_DECLARE_VALUE (QmigFacts, qmig_facts)
 

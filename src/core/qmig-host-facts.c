@@ -6,6 +6,7 @@
 
 #include "qmig-binary.h"
 #include "qmig-cmdline.h"
+#include "qmig-files.h"
 #include "qmig-process.h"
 
 #define NEAR_MISSES 8
@@ -176,6 +177,7 @@ qmig_host_facts_read (const QmigEnv *env,
   facts->host = qmig_env_host_info_from (env, journal);
   facts->run_dir = request->migration ? qmig_host_run_dir (env, request->migration) : NULL;
   facts->kvm = facts->host->kvm;
+  facts->files = qmig_files_answer (request->files);
   if (!fill_binary (facts, request, wait, error) || !fill_name (facts, env, journal, request, error))
     return NULL;
   /* The probe took its time: clocks are compared by the moment of the answer. */

@@ -317,7 +317,7 @@ qmig_instance_read_facts (QmigInstance *self, QmpWait *wait, GError **error)
       !qmp_query_kvm (client, &facts->kvm, wait, error) ||
       !qmp_query_memory_bytes (client, &facts->memory_bytes, wait, error) ||
       (facts->busy_jobs = qmp_query_busy_jobs (client, wait, error)) == NULL ||
-      (facts->drive_files = qmp_query_drive_files (client, wait, error)) == NULL ||
+      (facts->drives = qmp_query_drives (client, wait, error)) == NULL ||
       (facts->device_ids = qmp_query_peripherals (client, wait, error)) == NULL ||
       (facts->device_types = qmp_query_anonymous_peripheral_types (client, wait, error)) == NULL)
     {
@@ -342,7 +342,8 @@ qmig_source_facts_free (QmigSourceFacts *self)
   g_free (self->status_text);
   g_strfreev (self->blocked_reasons);
   g_strfreev (self->busy_jobs);
-  g_strfreev (self->drive_files);
+  g_clear_pointer (&self->drives, g_ptr_array_unref);
+  g_clear_pointer (&self->files, g_ptr_array_unref);
   g_strfreev (self->device_ids);
   g_strfreev (self->device_types);
   g_strfreev (self->capabilities);

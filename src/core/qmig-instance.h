@@ -79,7 +79,8 @@ typedef struct
   char *status_text;
   char **blocked_reasons;
   char **busy_jobs;
-  char **drive_files;       /* images in use now */
+  GPtrArray *drives;        /* QmpDrive: in use now */
+  GPtrArray *files;         /* QmigFile: their images as this host sees them (nullable) before they were asked about */
   char **device_ids;        /* plugged now, with an id */
   char **device_types;      /* plugged now, without */
   char **capabilities;      /* that this QEMU has */

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "qmig-cmdline.h"
+#include "qmig-files.h"
 #include "qmig-plan-means.h"
 
 /* A silent source loses its reservation after this long; it is renewed four times as often. */
@@ -348,14 +349,37 @@ check_devices (const Planning *p, const QmigCmdlineInfo *source_info, const Qmig
 static void
 check_drives (const Planning *p, const char *const *argv)
 {
-  for (char **file = p->source->drive_files; file != NULL && *file != NULL; file++)
+  for (guint i = 0; p->source->drives != NULL && i < p->source->drives->len; i++)
     {
-      gboolean has_protocol = (*file)[strcspn (*file, ":/")] == ':';
+      const char *file = ((const QmpDrive *) g_ptr_array_index (p->source->drives, i))->file;
 
-      if (!has_protocol && !qmig_cmdline_names_file (argv, p->source->cwd, *file))
+      if (qmig_file_has_path (file) && !qmig_cmdline_names_file (argv, p->source->cwd, file))
         qmig_check_add (p->plan->checks, "drives", QMIG_CHECK_FAIL,
                    "give the destination its drive with this image with --target-arg, or return to the first image",
-                   "a drive uses '%s' now, which is on no command line: the destination would open another image", *file);
+                   "a drive uses '%s' now, which is on no command line: the destination would open another image", file);
+    }
+}
+
+/* What --target-arg puts in the place of the source's image is the user's own word. */
+static gboolean
+is_replaced (const Planning *p, const char *const *argv, const char *path)
+{
+  return p->request->target_args != NULL && qmig_cmdline_names_file ((const char *const *) p->source->argv, p->source->cwd, path) &&
+         !qmig_cmdline_names_file (argv, p->source->cwd, path);
+}
+
+static void
+check_disks (const Planning *p, const char *const *argv)
+{
+  const GPtrArray *ours = p->source->files, *theirs = p->destination->files;
+  gboolean answered = ours != NULL && theirs != NULL && ours->len == theirs->len;
+
+  for (guint i = 0; ours != NULL && i < ours->len; i++)
+    {
+      const QmigFile *file = g_ptr_array_index (ours, i);
+
+      if (!is_replaced (p, argv, file->path))
+        qmig_file_judge (file, answered ? g_ptr_array_index (theirs, i) : NULL, p->plan->same_machine, p->plan->destination, p->plan->checks);
     }
 }
 
@@ -395,6 +419,7 @@ plan_command_line (const Planning *p)
   info = qmig_cmdline_inspect ((const char *const *) result->argv, "/");
   check_devices (p, source_info, info);
   check_drives (p, (const char *const *) result->argv);
+  check_disks (p, (const char *const *) result->argv);
 
   p->plan->argv = g_strdupv (result->argv);
   p->plan->notes = without_nulls (result->notes);

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "qmig-files.h"
 #include "qmig-steps-private.h"
 
 #include "json-strict.h"
@@ -55,6 +56,7 @@ facts_request (const QmigJournalEntry *entry, const QmigHostInfo *here, const Qm
   request->machine = g_strdup (source->machine);
   request->boot_id = g_strdup (here->boot_id);
   request->source_pid = source->pid;
+  request->files = g_ptr_array_ref (source->files);
   return request;
 }
 
@@ -69,6 +71,7 @@ qmig_steps_plan (const QmigEnv          *env,
 {
   g_autoptr(QmigHostInfo) here = qmig_env_host_info (env);
   g_autoptr(QmigSourceFacts) facts = qmig_instance_read_facts (source, wait, error);
+  g_autoptr(QmigFileLocks) locks = NULL; /* until the other side has looked */
   g_autoptr(QmigFactsRequest) request = NULL;
   g_autoptr(QmigFacts) theirs = NULL;
   gint64 asked_us, answered_us;
@@ -76,6 +79,8 @@ qmig_steps_plan (const QmigEnv          *env,
 
   if (facts == NULL)
     return NULL;
+  locks = qmig_file_locks_new (facts->drives, facts->cwd);
+  facts->files = qmig_file_locks_questions (locks);
   request = facts_request (entry, here, facts);
   asked_us = g_get_real_time ();
   theirs = qmig_host_get_facts (host, request, wait, error);

@@ -3,6 +3,7 @@
 
 #include "converge-policy.h"
 #include "qmig-plan.h"
+#include "qmp-commands.h"
 
 #define GIB (G_GINT64_CONSTANT (1024) * 1024 * 1024)
 
@@ -225,7 +226,20 @@ static void nobody_knows_the_boot (Facts *f) { set_text (&f->here->boot_id, NULL
 static void hot_plugged (Facts *f) { set_words (&f->source->device_ids, "rng0 disk9"); }
 static void hot_plugged_nameless (Facts *f) { set_words (&f->source->device_types, "virtio-rng-pci"); }
 static void unplugged (Facts *f) { set_words (&f->source->device_ids, ""); }
-static void snapshotted (Facts *f) { set_words (&f->source->drive_files, "nbd://h:1/x /srv/overlay.qcow2"); }
+
+static void
+add_drive (Facts *f, const char *file)
+{
+  QmpDrive *drive = g_new0 (QmpDrive, 1);
+
+  drive->file = g_strdup (file);
+  if (f->source->drives == NULL)
+    f->source->drives = g_ptr_array_new_with_free_func ((GDestroyNotify) qmp_drive_free);
+  g_ptr_array_add (f->source->drives, drive);
+}
+
+static void snapshotted (Facts *f) { add_drive (f, "nbd://h:1/x"); add_drive (f, "/srv/overlay.qcow2"); }
+
 static void no_gate (Facts *f) { set_words (&f->source->capabilities, "events return-path"); }
 static void migrating (Facts *f) { f->source->status = QMP_MIGRATION_STATUS_ACTIVE; set_text (&f->source->status_text, "active"); }
 static void migrating_unknown (Facts *f) { f->source->status = QMP_MIGRATION_STATUS_UNKNOWN; set_text (&f->source->status_text, "teleporting"); }

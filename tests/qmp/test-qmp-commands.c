@@ -139,9 +139,26 @@ test_lists (Fixture *f, gconstpointer data)
                    "[{'id': 'j0', 'type': 'mirror', 'status': 'ready', 'current-progress': 1, 'total-progress': 2},"
                    " {'id': 'j1', 'type': 'commit', 'status': 'concluded'}]");
   assert_texts (qmp_query_busy_jobs (f->client, f->wait, &f->error), "j0 (mirror, ready)");
+}
+
+static void
+test_drives (Fixture *f, gconstpointer data)
+{
+  g_autoptr(GPtrArray) drives = NULL;
+  const QmpDrive *drive;
+
   fake_qemu_reply (f->fake, "query-block",
-                   "[{'device': 'cd', 'removable': true}, {'device': 'd0', 'inserted': {'file': '/d.raw', 'drv': 'raw'}}]");
-  assert_texts (qmp_query_drive_files (f->client, f->wait, &f->error), "/d.raw");
+                   "[{'device': 'cd', 'removable': true}, {'device': 'd0', 'inserted': {'file': '/d.qcow2', 'ro': true, 'image':"
+                   " {'filename': '/d.qcow2', 'backing-image': {'filename': '/base.qcow2', 'backing-image': {'filename': '/root.raw'}}}}}]");
+  drives = qmp_query_drives (f->client, f->wait, &f->error);
+  g_assert_no_error (f->error);
+  g_assert_cmpuint (drives->len, ==, 1);
+  drive = g_ptr_array_index (drives, 0);
+  g_assert_cmpstr (drive->file, ==, "/d.qcow2");
+  g_assert_true (drive->read_only);
+  g_assert_cmpstr (drive->backing[0], ==, "/base.qcow2");
+  g_assert_cmpstr (drive->backing[1], ==, "/root.raw");
+  g_assert_null (drive->backing[2]);
 }
 
 static void
@@ -328,6 +345,7 @@ main (int argc, char **argv)
   TEST ("identity", test_identity);
   TEST ("size", test_size);
   TEST ("lists", test_lists);
+  TEST ("drives", test_drives);
   TEST ("children", test_children);
   TEST ("settings", test_settings);
   TEST ("acts", test_acts);
