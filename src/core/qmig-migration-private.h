@@ -137,6 +137,8 @@ void qmig_migration_end_in_doubt (QmigMigration *self, QmigLocation location);
 void qmig_migration_end_failed (QmigMigration *self, gsize failed, const GError *cause, const GError *not_back);
 /* In post-copy: neither side alone is the VM, or was. */
 void qmig_migration_end_broken_postcopy (QmigMigration *self);
+/* Keeps what both QEMUs say of the failure, before the way back ends one of them. */
+void qmig_migration_take_accounts (QmigMigration *self);
 void qmig_migration_set_error_text (QmigMigration *self, const GError *cause);
 /* Frees the monitors, makes the end durable and tells it. */
 void qmig_migration_conclude (QmigMigration *self);
