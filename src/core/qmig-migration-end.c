@@ -126,7 +126,7 @@ qmig_migration_take_accounts (QmigMigration *self)
 {
   const QmigIncoming *incoming = self->host != NULL ? qmig_host_peek (self->host, NULL) : NULL;
 
-  if (self->source != NULL)
+  if (self->source != NULL && (self->source_told || self->recovering))
     self->result->source_said = g_strdup (self->source->error_desc);
   if (incoming != NULL && incoming->error != NULL && *incoming->error != '\0')
     self->result->destination_said = g_strdup (incoming->error);

@@ -56,6 +56,7 @@ struct _QmigMigration
   QmigSampler sampler;
   gint64 left_bytes;         /* as last seen */
   gint64 sending_since_us;   /* monotonic: the source is active, and the host was silent or not asked since */
+  gboolean source_told;      /* to migrate, by this process: before, its words are of an earlier migration */
   gboolean seen_loading;     /* the destination has begun to */
   gboolean postcopy_started; /* by this process */
   GSource *deadline;

@@ -735,6 +735,27 @@ test_account (Fixture *f, gconstpointer data)
   assert_contains (result->cure, "same -m");
 }
 
+static char *
+tell_old_failure (FakeQemu *qemu, const char *command, JsonObject *arguments, gpointer data)
+{
+  return g_strdup ("{'status': 'failed', 'error-desc': 'Unable to write to socket: Broken pipe'}");
+}
+
+/* A source that failed in an earlier migration still has its words of then. */
+static void
+test_old_words (Fixture *f, gconstpointer data)
+{
+  g_autoptr(QmigResult) result = NULL;
+
+  fake_qemu_handle (f->qemu, "query-migrate", tell_old_failure, NULL);
+  prepare_fails (f, NULL);
+  fixture_start (f);
+  result = fixture_join (f);
+  g_assert_cmpint (result->outcome, ==, QMIG_OUTCOME_ROLLED_BACK);
+  g_assert_null (result->source_said);
+  g_assert_cmpstr (result->error_id, ==, "QMIG-E0004");
+}
+
 int
 main (int argc, char **argv)
 {
@@ -752,5 +773,6 @@ main (int argc, char **argv)
       g_test_add (path, Fixture, &cases[i], case_set_up, test_case, case_tear_down);
     }
   g_test_add ("/migration/account", Fixture, &differing, case_set_up, test_account, case_tear_down);
+  g_test_add ("/migration/account/old-words", Fixture, NULL, case_set_up, test_old_words, case_tear_down);
   return g_test_run ();
 }
