@@ -101,6 +101,8 @@ add_result (const UiPanels *panels, GArray *lines)
   add (lines, good ? UI_ROLE_OK : result->outcome == QMIG_OUTCOME_ATTENTION ? UI_ROLE_FAIL : UI_ROLE_WARN, outcome_text (panels->run));
   if (result->error != NULL)
     add (lines, UI_ROLE_TEXT, g_strdup (result->error));
+  if (result->cure != NULL)
+    add (lines, UI_ROLE_STRONG, g_strdup_printf ("%s: %s", result->error_id, result->cure));
   for (char **missed = result->missed; missed != NULL && *missed != NULL; missed++)
     add (lines, UI_ROLE_WARN, g_strdup_printf ("expected bound missed: %s", *missed));
   if (foretold != NULL)

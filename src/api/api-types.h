@@ -536,6 +536,11 @@ typedef struct
   double activation_ms;
   char *error;              /* the first cause: what failed, where, why in QEMU's own words (nullable) */
   char *next;               /* what to do now (nullable) */
+  char *error_id;           /* of api-failures.h, "QMIG-E0302", whenever there is an error */
+  char *cause;              /* what that means (nullable) … */
+  char *cure;               /* … and what helps, another time too (nullable) */
+  char *source_said;        /* QEMU's own words about the failure: error-desc (nullable) … */
+  char *destination_said;   /* … and error-desc and stderr (nullable) */
   char **missed;            /* --expect bounds that were missed: "downtime 312 ms > 300 ms" */
   char *source_name;        /* hosts */
   char *destination_name;

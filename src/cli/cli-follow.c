@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "cli-follow.h"
 
+#include "api-failures.h"
 #include "cli-format.h"
 #include "cli-summary.h"
 #include "json-strict.h"
@@ -266,6 +267,7 @@ cli_follow_close_stream (Cli *cli, const char *migration, const GError *error)
   result->vm_location = cli->problem != NULL ? cli->problem->vm_location : QMIG_LOCATION_UNKNOWN;
   result->safe_to_retry = result->outcome == QMIG_OUTCOME_REFUSED;
   result->error = g_strdup (error->message);
+  qmig_failure_explain (result, NULL);
 
   event = qmig_event_new ();
   event->ts = api_time_now ();

@@ -95,7 +95,7 @@ cli_help_overview (void)
   g_string_append (text, "\nOptions of all commands, before or after them:\n");
   for (const CliOption *option = cli_global_options; option->name != NULL; option++)
     append_option (text, option);
-  g_string_append (text, "\n'qmig help COMMAND' explains a command, 'qmig help exit-codes' the exit status.\n");
+  g_string_append (text, "\n'qmig help COMMAND' explains a command, 'qmig help exit-codes' the exit status, 'qmig help errors' the errors.\n");
   return g_string_free (text, FALSE);
 }
 

@@ -12,5 +12,10 @@ char *cli_help_overview (void);
 char *cli_help_group (const char *group);
 char *cli_help_verb (const CliVerb *verb);
 char *cli_help_exit_codes (void);
+/* cli-help-errors.c */
+gboolean cli_help_is_error_id (const char *topic);
+char *cli_help_errors (void);
+/* @id: what cli_help_is_error_id() takes */
+char *cli_help_error (const char *id, GError **error);
 
 G_END_DECLS

@@ -3,6 +3,8 @@
 
 #include "cli-format.h"
 
+#include <string.h>
+
 static void
 append_blackout (GString *text, const QmigResult *result)
 {
@@ -161,6 +163,32 @@ append_location (GString *text, const char *vm, const QmigResult *result)
   g_string_append_c (text, '\n');
 }
 
+static void
+append_line (GString *text, const char *label, const char *value)
+{
+  if (value != NULL)
+    g_string_append_printf (text, "%s: %s\n", label, value);
+}
+
+/* What the error quotes already is not said twice. */
+static void
+append_said (GString *text, const char *side, const char *host, const char *said, const QmigResult *result)
+{
+  if (said != NULL && (result->error == NULL || strstr (result->error, said) == NULL))
+    g_string_append_printf (text, "QEMU on %s said: %s\n", host != NULL ? host : side, said);
+}
+
+static void
+append_account (GString *text, const QmigResult *result)
+{
+  append_said (text, "the source", result->source_name, result->source_said, result);
+  append_said (text, "the destination", result->destination_name, result->destination_said, result);
+  append_line (text, "cause", result->cause);
+  append_line (text, "cure", result->cure);
+  if (result->error_id != NULL)
+    g_string_append_printf (text, "error: %s, see `qmig help %s`\n", result->error_id, result->error_id);
+}
+
 char *
 cli_summary_failure_text (const char *vm, const QmigResult *result)
 {
@@ -171,6 +199,7 @@ cli_summary_failure_text (const char *vm, const QmigResult *result)
                             result->error != NULL ? result->error : "");
   for (char **missed = result->missed; missed != NULL && *missed != NULL; missed++)
     g_string_append_printf (text, "expected bound missed: %s\n", *missed);
+  append_account (text, result);
   append_location (text, vm, result);
   if (result->next != NULL)
     g_string_append_printf (text, "next: %s\n", result->next);

@@ -485,9 +485,10 @@ const CliVerb cli_verbs[] = {
   { NULL, "schema", "[NAME]", "print the JSON Schema of an output; without NAME, what there is",
     "qmig schema qmig.result/1", NULL,
     NULL, cmd_schema, NULL, CLI_NEEDS_NOTHING },
-  { NULL, "help", "[TOPIC] [VERB]", "explain a command, or the topic exit-codes",
+  { NULL, "help", "[TOPIC] [VERB]", "explain a command, an error by its id, or the topics errors and exit-codes",
     "qmig help migrate\n"
     "qmig help vm start\n"
+    "qmig help E0302\n"
     "qmig help exit-codes", NULL,
     NULL, cmd_help, NULL, CLI_NEEDS_NOTHING },
   { NULL, "version", "", "print the version",

@@ -15,6 +15,10 @@ help_text (Cli *cli, GError **error)
     return cli_help_overview ();
   if (strcmp (words[0], "exit-codes") == 0)
     return cli_help_exit_codes ();
+  if (strcmp (words[0], "errors") == 0)
+    return cli_help_errors ();
+  if (cli_help_is_error_id (words[0]))
+    return cli_help_error (words[0], error);
   if (words[1] == NULL && cli_group_help (words[0]) != NULL)
     return cli_help_group (words[0]);
   verb = cli_verb_find (words, &n_used, error);

@@ -4,6 +4,7 @@
 
 #include "qmig-migration-private.h"
 
+#include "api-failures.h"
 #include "qmig-steps.h"
 
 /* -- the end ------------------------------------------------------------------------ */
@@ -121,6 +122,17 @@ qmig_migration_end_rehearsed (QmigMigration *self)
 }
 
 void
+qmig_migration_take_accounts (QmigMigration *self)
+{
+  const QmigIncoming *incoming = self->host != NULL ? qmig_host_peek (self->host, NULL) : NULL;
+
+  if (self->source != NULL && (self->source_told || self->recovering))
+    self->result->source_said = g_strdup (self->source->error_desc);
+  if (incoming != NULL && incoming->error != NULL && *incoming->error != '\0')
+    self->result->destination_said = g_strdup (incoming->error);
+}
+
+void
 qmig_migration_set_error_text (QmigMigration *self, const GError *cause)
 {
   g_autoptr(GMutexLocker) locker = g_mutex_locker_new (&self->lock);
@@ -199,6 +211,7 @@ fill_result (QmigMigration *self)
   result->destination_name = g_strdup (plan != NULL ? plan->destination : self->entry->destination_uri);
   result->destination_pid = self->info->destination_pid;
   judge_forecast (self);
+  qmig_failure_explain (result, plan != NULL ? plan->checks : NULL);
 
   if (result->vm_location == QMIG_LOCATION_DESTINATION)
     result->vm_host = g_strdup (result->destination_name);

@@ -56,6 +56,7 @@ struct _QmigMigration
   QmigSampler sampler;
   gint64 left_bytes;         /* as last seen */
   gint64 sending_since_us;   /* monotonic: the source is active, and the host was silent or not asked since */
+  gboolean source_told;      /* to migrate, by this process: before, its words are of an earlier migration */
   gboolean seen_loading;     /* the destination has begun to */
   gboolean postcopy_started; /* by this process */
   GSource *deadline;
@@ -137,6 +138,8 @@ void qmig_migration_end_in_doubt (QmigMigration *self, QmigLocation location);
 void qmig_migration_end_failed (QmigMigration *self, gsize failed, const GError *cause, const GError *not_back);
 /* In post-copy: neither side alone is the VM, or was. */
 void qmig_migration_end_broken_postcopy (QmigMigration *self);
+/* Keeps what both QEMUs say of the failure, before the way back ends one of them. */
+void qmig_migration_take_accounts (QmigMigration *self);
 void qmig_migration_set_error_text (QmigMigration *self, const GError *cause);
 /* Frees the monitors, makes the end durable and tells it. */
 void qmig_migration_conclude (QmigMigration *self);

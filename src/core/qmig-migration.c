@@ -557,8 +557,10 @@ run_from (QmigMigration *self, gsize first)
         end_rehearsal (self, failed);
       else
         qmig_migration_end_completed (self, NULL);
+      return;
     }
-  else if (failed <= (gsize) qmig_step_index ("pages") && qmig_steps_is_in_postcopy (self))
+  qmig_migration_take_accounts (self);
+  if (failed <= (gsize) qmig_step_index ("pages") && qmig_steps_is_in_postcopy (self))
     {
       qmig_migration_set_error_text (self, cause);
       qmig_migration_end_broken_postcopy (self);

@@ -89,6 +89,7 @@ start_migrate (QmigMigration *self, QmpWait *wait, GError **error)
 
   if (!qmig_step_check_uri (self, error) || !qmig_step_mind_pause (self, error))
     return FALSE;
+  self->source_told = TRUE;
   if (!qmp_migrate (self->source->client, self->uri, reply, error))
     {
       g_prefix_error (error, "QEMU on the source refused to migrate: ");

@@ -162,7 +162,9 @@ test_outcomes (Fixture *fixture, gconstpointer data)
 {
   fake_agent_stream (fixture->agent, ID,
                      STAGES RESULT ("rolled-back", "4", "source", "alpha",
-                                    ",\"error\":\"cannot load: \\\"boom\\\"\",\"safe_to_retry\":true"),
+                                    ",\"error\":\"cannot load: \\\"boom\\\"\",\"safe_to_retry\":true,\"error_id\":\"QMIG-E0302\","
+                                    "\"cause\":\"A block has another size.\",\"cure\":\"Give both the same -m.\","
+                                    "\"source_said\":\"Unable to write to socket\",\"destination_said\":\"boom\""),
                      TRUE);
   assert_run (fixture, "migrate-rolled-back", "migrate web01 beta --progress none");
   fake_agent_stream (fixture->agent, ID,

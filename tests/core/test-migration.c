@@ -184,6 +184,13 @@ destination_dies_loudly (Fixture *f, const char *point)
 }
 
 static void
+destination_dies_differing (Fixture *f, const char *point)
+{
+  fake_host_set_error (f->host, "Size mismatch: pc.ram: 0x1000 != 0x2000: Invalid argument; load of migration failed: Invalid argument");
+  fake_host_set_phase (f->host, QMIG_INCOMING_GONE);
+}
+
+static void
 never_through (Fixture *f, const char *point)
 {
   qmig_limits.setup_ms = 500;
@@ -661,6 +668,8 @@ assert_result (Fixture *f, const Case *c, const QmigResult *result)
     assert_contains (result->error, c->error);
   else
     g_assert_null (result->error);
+  g_assert_cmpint (result->error_id != NULL, ==, result->error != NULL);
+  g_assert_cmpint (result->cause != NULL, ==, result->error != NULL);
   if (c->outcome == QMIG_OUTCOME_ATTENTION)
     g_assert_nonnull (result->next);
   g_assert_cmpint (result->safe_to_retry, ==, c->location == QMIG_LOCATION_SOURCE && c->code != QMIG_EXIT_ERROR && c->code != QMIG_EXIT_DENIED);
@@ -708,6 +717,45 @@ test_case (Fixture *f, gconstpointer data)
     assert_journal (f, result);
 }
 
+static const Case differing = { "account", renew_often, NULL, destination_dies_differing, QMIG_OUTCOME_ROLLED_BACK, QMIG_EXIT_ROLLED_BACK, QMIG_LOCATION_SOURCE,
+  BEGUN " hold migrate migrate_cancel " UNTUNED, "load of migration failed", "running", QMIG_INCOMING_GONE };
+
+/* One account: what the destination said while it lived, and what it means, are in the result after the way back. */
+static void
+test_account (Fixture *f, gconstpointer data)
+{
+  g_autoptr(QmigResult) result = NULL;
+
+  differing.script (f, NULL);
+  fixture_start (f);
+  result = fixture_join (f);
+  assert_result (f, &differing, result);
+  g_assert_true (g_str_has_prefix (result->destination_said, "Size mismatch: pc.ram"));
+  g_assert_cmpstr (result->error_id, ==, "QMIG-E0302");
+  assert_contains (result->cure, "same -m");
+}
+
+static char *
+tell_old_failure (FakeQemu *qemu, const char *command, JsonObject *arguments, gpointer data)
+{
+  return g_strdup ("{'status': 'failed', 'error-desc': 'Unable to write to socket: Broken pipe'}");
+}
+
+/* A source that failed in an earlier migration still has its words of then. */
+static void
+test_old_words (Fixture *f, gconstpointer data)
+{
+  g_autoptr(QmigResult) result = NULL;
+
+  fake_qemu_handle (f->qemu, "query-migrate", tell_old_failure, NULL);
+  prepare_fails (f, NULL);
+  fixture_start (f);
+  result = fixture_join (f);
+  g_assert_cmpint (result->outcome, ==, QMIG_OUTCOME_ROLLED_BACK);
+  g_assert_null (result->source_said);
+  g_assert_cmpstr (result->error_id, ==, "QMIG-E0004");
+}
+
 int
 main (int argc, char **argv)
 {
@@ -724,5 +772,7 @@ main (int argc, char **argv)
 
       g_test_add (path, Fixture, &cases[i], case_set_up, test_case, case_tear_down);
     }
+  g_test_add ("/migration/account", Fixture, &differing, case_set_up, test_account, case_tear_down);
+  g_test_add ("/migration/account/old-words", Fixture, NULL, case_set_up, test_old_words, case_tear_down);
   return g_test_run ();
 }
