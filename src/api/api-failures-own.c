@@ -86,6 +86,8 @@ const QmigFailure qmig_own_failures[] = {
     "Give the destination the same devices with --target-arg, or unplug them."),
   CHECK ("0114", "drives", "A drive is not the one of the command line.",
     "Put the medium or the image back that the VM was started with."),
+  CHECK ("0147", "disk", "The destination does not have the VM's image, or has another file in its place.",
+    "Put the image on storage that both hosts mount, at the same path."),
   CHECK ("0115", "manager", "Another program manages the VM.",
     "Move it with the tool that runs it."),
   CHECK ("0116", "command-line", "The command line has something that cannot be rebuilt on another host.",

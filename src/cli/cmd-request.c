@@ -80,6 +80,21 @@ append_strv (GString *text, const char *title, char **lines)
     g_string_append_printf (text, "%s  %s\n", line == lines ? title : "", *line);
 }
 
+/* What each side says of it, where that is not all well. */
+static void
+append_evidence (GString *text, const QmigCheck *check)
+{
+  const struct { const char *side, *words; } sides[] = { { "source", check->source }, { "destination", check->destination } };
+
+  for (gsize i = 0; i < G_N_ELEMENTS (sides); i++)
+    if (sides[i].words != NULL && check->status != QMIG_CHECK_OK)
+      {
+        g_autofree char *clean = cli_sanitize (sides[i].words);
+
+        g_string_append_printf (text, "                      %s: %s\n", sides[i].side, clean);
+      }
+}
+
 void
 cmd_request_append_checks (GString *text, const CliOutput *out, GPtrArray *checks)
 {
@@ -95,6 +110,7 @@ cmd_request_append_checks (GString *text, const CliOutput *out, GPtrArray *check
       g_autofree char *way_out = check->way_out != NULL ? cli_sanitize (check->way_out) : NULL;
 
       g_string_append_printf (text, "  %s  %s\n", painted, clean);
+      append_evidence (text, check);
       if (way_out != NULL)
         g_string_append_printf (text, "                      way out: %s\n", way_out);
     }
