@@ -226,8 +226,9 @@ agent_post_check (AgentRequest *request, GError **error)
 {
   g_autoptr(QmigMigrateRequest) body = read_migrate_request (request, error);
   g_autoptr(QmpWait) wait = qmp_wait_new (NULL, "the check", CHECK_MS);
-  gboolean measure = agent_request_query_flag (request, "measure", FALSE);
-  g_autoptr(QmigPlan) plan = body != NULL ? qmig_migration_check (&request->agent->env, body, measure, wait, error) : NULL;
+  QmigLook look = (agent_request_query_flag (request, "measure", FALSE) ? QMIG_LOOK_MEASURE : 0)
+                  | (agent_request_query_flag (request, "deep", FALSE) ? QMIG_LOOK_DEEP : 0);
+  g_autoptr(QmigPlan) plan = body != NULL ? qmig_migration_check (&request->agent->env, body, look, wait, error) : NULL;
 
   return plan != NULL ? qmig_plan_to_object (plan) : NULL;
 }

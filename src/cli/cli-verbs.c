@@ -80,8 +80,11 @@ static const CliOption vm_stop_options[] = {
 #define NO_MEASURE \
   { "no-measure", 0, CLI_FLAG, NULL, "do not let QEMU count for a moment what the guest writes, nor try the link: the forecast then knows earlier moves alone" }
 
+#define DEEP { "deep", 0, CLI_FLAG, NULL, "start a throw-away destination as well, which never runs, to prove that it starts" }
+
 static const CliOption check_options[] = {
   MOVE_OPTIONS,
+  DEEP,
   NO_MEASURE,
   { NULL },
 };
@@ -98,7 +101,7 @@ static const CliOption check_options[] = {
 static const CliOption rehearse_options[] = {
   MOVE_OPTIONS,
   EXPECT,
-  { "no-gate", 0, CLI_FLAG, NULL, "turn back while the guest still runs: it is not stopped even for a moment, and less is known" },
+  { "no-gate", 0, CLI_FLAG, NULL, "turn back while the guest still runs; one with little to copy may be at the gate before that can be seen" },
   FOLLOW_OPTIONS,
   { NULL },
 };
@@ -108,6 +111,7 @@ static const CliOption migrate_options[] = {
   EXPECT,
   { "hold", 0, CLI_FLAG, NULL, "stop at the switch-over gate until 'qmig switch --go'" },
   { "dry-run", 'n', CLI_FLAG, NULL, "only check, and print what would be done" },
+  DEEP,
   NO_MEASURE,
   FOLLOW_OPTIONS,
   { NULL },
@@ -271,14 +275,15 @@ const CliVerb cli_verbs[] = {
     "qmig check web01 beta -o json | jq '.checks[]|select(.status!=\"ok\")'\n"
     "qmig check web01 beta -o json | jq -r .forecast.text",
     "Touches nothing; for one to three seconds QEMU counts what the guest writes. The forecast is from that, from earlier moves,\n"
-    "or from what has to be assumed, and says which. Exit status 3 where the migration would be refused.",
+    "or from what has to be assumed, and says which. With --deep the destination's QEMU is really started, and ended at once.\n"
+    "Exit status 3 where the migration would be refused.",
     check_options, cmd_check, &qmig_plan_type, CLI_NEEDS_NOTHING },
   { NULL, "rehearse", "VM [DEST]", "try a move for real, up to the gate before the switch-over, and go back",
     "qmig rehearse web01 beta\n"
     "qmig rehearse web01 beta --expect downtime=300ms && qmig migrate web01 beta\n"
     "qmig rehearse web01 beta -o json | jq .rehearsal",
     "The memory is copied to a throw-away destination, which cannot run and is ended in any case; the VM stays where it is.\n"
-    "At the gate it stands still for a moment, which is measured and said; not with --no-gate. What was seen of link and\n"
+    "At the gate it stands still for a moment, which is measured and said; with --no-gate it turns back before, where it can. What was seen of link and\n"
     "guest makes the forecast of the next 'qmig check' and 'qmig migrate'. The options are those of 'qmig migrate'.",
     rehearse_options, cmd_rehearse, &qmig_result_type, CLI_NEEDS_NOTHING },
   { NULL, "watch", "[MIG]", "follow a migration that runs, or show again one that has ended",

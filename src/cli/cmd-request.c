@@ -186,7 +186,8 @@ int
 cmd_request_check (Cli *cli, QmigMigrateRequest *request, GError **error)
 {
   gboolean measure = cli_options_flag (cli->options, "no-measure") == 0;
-  const char *path = measure ? "/v1/checks?measure=1" : "/v1/checks";
+  gboolean deep = cli_options_flag (cli->options, "deep") > 0;
+  const char *path = measure && deep ? "/v1/checks?measure=1&deep=1" : measure ? "/v1/checks?measure=1" : deep ? "/v1/checks?deep=1" : "/v1/checks";
   g_autoptr(JsonObject) answer = NULL;
   g_autoptr(QmigPlan) plan = NULL;
 

@@ -122,6 +122,9 @@ gboolean qmig_migration_publish_bounds (QmigMigration *self, GError **error);
 /* Arms the deadline anew, counted from the start of the migration. */
 void qmig_migration_arm_deadline (QmigMigration *self, gint64 deadline_ms);
 
+/* Of the VM as it is found now, not written yet.  (transfer full) */
+QmigJournalEntry *qmig_migration_new_entry (const QmigEnv *env, const QmigMigrateRequest *request, GError **error);
+
 /* qmig_migration_start() once the VM is found.  @entry: (transfer full) */
 QmigMigration *qmig_migration_start_entry (const QmigEnv *env, QmigJournalEntry *entry, QmigMigrationObserver observer,
                                            gpointer user_data, char **existing, GError **error);

@@ -3,7 +3,6 @@
 
 #include "converge-policy.h"
 #include "json-strict.h"
-#include "qmig-forecast.h"
 #include "qmig-inventory.h"
 #include "qmig-knobs.h"
 #include "qmig-plan-means.h"
@@ -735,8 +734,8 @@ new_id (void)
   return g_string_free (id, FALSE);
 }
 
-static QmigJournalEntry *
-new_entry (const QmigEnv *env, const QmigMigrateRequest *request, GError **error)
+QmigJournalEntry *
+qmig_migration_new_entry (const QmigEnv *env, const QmigMigrateRequest *request, GError **error)
 {
   g_autoptr(QmigPolicy) policy = qmig_plan_check_request (request, error) ? qmig_env_policy_for (env, request, error) : NULL;
   g_autoptr(QmigVm) vm = policy != NULL ? qmig_inventory_find (env, request->vm, error) : NULL;
@@ -806,7 +805,7 @@ qmig_migration_start (const QmigEnv            *env,
 {
   QmigJournalEntry *entry;
 
-  entry = new_entry (env, request, error);
+  entry = qmig_migration_new_entry (env, request, error);
   return entry != NULL ? qmig_migration_start_entry (env, entry, observer, user_data, existing, error) : NULL;
 }
 
@@ -865,40 +864,6 @@ qmig_migration_recover (const QmigEnv          *env,
   self->info->step = g_strdup (self->entry->step);
   start_thread (self);
   return self;
-}
-
-/* A plan without a forecast is a plan all the same. */
-static void
-add_forecast (const QmigEnv *env, const QmigJournalEntry *entry, QmigInstance *source, gboolean measure, QmigPlan *plan, QmpWait *wait)
-{
-  g_autoptr(QmigJournal) journal = plan->refused ? NULL : qmig_journal_open (env->state_dir, NULL);
-
-  if (journal == NULL)
-    return;
-  plan->forecast = measure ? qmig_forecast_measured (env, journal, source, plan, entry->destination_uri, wait)
-                           : qmig_forecast_from_history (journal, entry->vm, plan);
-}
-
-QmigPlan *
-qmig_migration_check (const QmigEnv *env, const QmigMigrateRequest *request, gboolean measure, QmpWait *wait, GError **error)
-{
-  g_autoptr(QmigJournalEntry) entry = new_entry (env, request, error);
-  g_autoptr(QmigInstance) source = NULL;
-  g_autoptr(QmigHost) host = NULL;
-  QmigPlan *plan = NULL;
-  QmigClockOffset clock;
-
-  if (entry == NULL)
-    return NULL;
-  host = env->open_host (env, entry->destination_uri, error);
-  if (host == NULL)
-    return NULL;
-  source = qmig_instance_attach (entry->vm, entry->source_qmp, entry->source_pid, entry->source_start_time, wait, error);
-  if (source != NULL)
-    plan = qmig_steps_plan (env, entry, source, host, &clock, wait, error);
-  if (plan != NULL)
-    add_forecast (env, entry, source, measure, plan, wait);
-  return plan;
 }
 
 /* -- from any thread ------------------------------------------------------------------------ */

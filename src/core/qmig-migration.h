@@ -51,11 +51,16 @@ QmigMigration *qmig_migration_recover (const QmigEnv          *env,
                                        gpointer                user_data,
                                        GError                **error);
 
-/*
- * What the migration would do, whether it may, and what is to be expected of it: stage 0 alone, nothing is touched.  Blocks; with
- * @measure some seconds longer, in which QEMU counts what the guest writes and the link is tried.  (transfer full)
- */
-QmigPlan *qmig_migration_check (const QmigEnv *env, const QmigMigrateRequest *request, gboolean measure, QmpWait *wait, GError **error);
+/* What a check does beyond reading. */
+typedef enum
+{
+  QMIG_LOOK_ONLY = 0,
+  QMIG_LOOK_MEASURE = 1 << 0, /* QEMU counts what the guest writes, and the link is tried */
+  QMIG_LOOK_DEEP = 1 << 1,    /* a throw-away destination is started, and ended */
+} QmigLook;
+
+/* What the migration would do, whether it may, and what is to be expected of it: stage 0 alone, nothing is touched.  Blocks.  (transfer full) */
+QmigPlan *qmig_migration_check (const QmigEnv *env, const QmigMigrateRequest *request, QmigLook look, QmpWait *wait, GError **error);
 
 /* The following may be called from any thread. */
 

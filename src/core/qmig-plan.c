@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "qmig-plan.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "qmig-cmdline.h"
@@ -176,6 +177,32 @@ check_machine (const Planning *p)
             : g_strdup ("use a QEMU there that knows it (--qemu PATH)");
   qmig_check_add (p->plan->checks, "machine", QMIG_CHECK_FAIL, way_out, "machine type %s is unknown to QEMU %s on '%s'", p->source->machine,
              p->destination->binary_version != NULL ? p->destination->binary_version : "", p->plan->destination);
+}
+
+/* "7.2.22 (Debian …)" as 70222, as QEMU's own number has it; 0: not known. */
+static int
+version_number (const char *text)
+{
+  int major = 0, minor = 0, micro = 0;
+
+  return text != NULL && sscanf (text, "%d.%d.%d", &major, &minor, &micro) >= 2 ? major * 10000 + minor * 100 + micro : 0;
+}
+
+/* QEMU's own way is forward: backward it works as far as the machine type and the devices are the older one's. */
+static void
+check_version (const Planning *p)
+{
+  int theirs = version_number (p->destination->binary_version);
+  QmigCheck *check;
+
+  if (!is_usable (p->destination) || theirs == 0)
+    return;
+  if (theirs / 100 < p->source->version / 100)
+    check = qmig_check_add (p->plan->checks, "older-qemu", QMIG_CHECK_WARN, "move to a QEMU that is not older; `qmig rehearse` shows how far it goes",
+                            "QEMU on '%s' is older than the source's: it may not know what the source sends", p->plan->destination);
+  else
+    check = qmig_check_add (p->plan->checks, "older-qemu", QMIG_CHECK_OK, NULL, "QEMU on '%s' is not older than the source's", p->plan->destination);
+  qmig_check_set_evidence (check, p->source->version_text, p->destination->binary_version);
 }
 
 static void
@@ -519,6 +546,7 @@ qmig_plan_make (const QmigMigrateRequest *request,
   check_dirty_tracking (&p);
   check_binary (&p);
   check_machine (&p);
+  check_version (&p);
   check_accelerator (&p);
   check_memory (&p);
   check_name (&p);

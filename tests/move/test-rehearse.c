@@ -35,10 +35,11 @@ assert_as_before (Rig *rig)
   g_assert_cmpint (g_array_index (pids, GPid, 0), ==, rig->guest);
 }
 
+/* @bandwidth: of the stream; @option: (nullable) */
 static QmigResult *
-rehearse (Rig *rig, const char *option)
+rehearse (Rig *rig, const char *bandwidth, const char *option)
 {
-  g_autoptr(RigRun) run = rig_qmig (rig, &rig->alpha, "rehearse", rig->vm, rig->beta.uri, "-o", "jsonl", option, NULL);
+  g_autoptr(RigRun) run = rig_qmig (rig, &rig->alpha, "rehearse", rig->vm, rig->beta.uri, "--bandwidth", bandwidth, "-o", "jsonl", option, NULL);
   QmigResult *result = rig_result (run);
 
   g_assert_cmpint (run->exit_code, ==, 0);
@@ -61,7 +62,7 @@ test_gate (void)
 
   if (rig == NULL)
     return;
-  result = rehearse (rig, NULL);
+  result = rehearse (rig, "max", NULL);
   g_test_message ("paused for %.1f ms at the gate, a move would take %" G_GINT64_FORMAT " ms with a blackout of %" G_GINT64_FORMAT " ms",
                   result->rehearsal->gate_pause_ms, result->rehearsal->total_ms, result->rehearsal->downtime_ms);
   g_assert_cmpfloat (result->rehearsal->gate_pause_ms, >, 0);
@@ -74,6 +75,7 @@ test_gate (void)
   rig_assert_nothing_left (rig);
 }
 
+/* Slow enough that what is written in a pass never fits the smallest limit at its end. */
 static void
 test_no_gate (void)
 {
@@ -82,7 +84,7 @@ test_no_gate (void)
 
   if (rig == NULL)
     return;
-  result = rehearse (rig, "--no-gate");
+  result = rehearse (rig, "10MiB/s", "--no-gate");
   g_assert_true (isnan (result->rehearsal->gate_pause_ms));
   assert_as_before (rig);
 }
@@ -128,6 +130,26 @@ test_killed (gconstpointer fault)
   assert_as_before (rig);
 }
 
+/* A destination that is only started: it proves that it starts, or says why it does not. */
+static void
+test_deep_check (void)
+{
+  g_autoptr(Rig) rig = rig_with_guest (NULL);
+  g_autoptr(RigRun) good = NULL;
+  g_autoptr(RigRun) bad = NULL;
+
+  if (rig == NULL)
+    return;
+  good = rig_qmig (rig, &rig->alpha, "check", rig->vm, rig->beta.uri, "--deep", "--no-measure", NULL);
+  g_assert_cmpint (good->exit_code, ==, 0);
+  g_assert_nonnull (strstr (good->out, "QEMU started"));
+  assert_as_before (rig);
+  bad = rig_qmig (rig, &rig->alpha, "check", rig->vm, rig->beta.uri, "--deep", "--no-measure", "--target-arg=-device", "--target-arg=no-such-thing", NULL);
+  g_assert_cmpint (bad->exit_code, ==, QMIG_EXIT_REFUSED);
+  g_assert_nonnull (strstr (bad->out, "'no-such-thing' is not a valid device model name"));
+  assert_as_before (rig);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -135,6 +157,7 @@ main (int argc, char **argv)
   g_test_add_func ("/rehearse/gate", test_gate);
   g_test_add_func ("/rehearse/no-gate", test_no_gate);
   g_test_add_func ("/rehearse/cancelled", test_cancelled);
+  g_test_add_func ("/rehearse/deep-check", test_deep_check);
   g_test_add_data_func ("/rehearse/killed/before-gauge", "before-gauge=kill", test_killed);
   g_test_add_data_func ("/rehearse/killed/after-gauge", "after-gauge=kill", test_killed);
   g_test_add_data_func ("/rehearse/killed/before-undo-prepare", "before-undo-prepare=kill", test_killed);
