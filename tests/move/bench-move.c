@@ -22,6 +22,8 @@
 #define PATIENCE_MS 60000
 #define BESIDE "beside.qmp" /* a second monitor of the guest, for us */
 
+static char *used; /* the QEMU, and its accelerator */
+
 typedef struct
 {
   double wall_ms;
@@ -245,7 +247,7 @@ one_move (Figures (*move) (Rig *, const char *), const char *config, gboolean ag
 
   if (rig == NULL)
     {
-      g_printerr ("nothing measured: KVM does not serve here\n");
+      g_printerr ("nothing measured: no QEMU here keeps track of pages\n");
       exit (77);
     }
   rig->memory_mib = 1024;
@@ -254,6 +256,8 @@ one_move (Figures (*move) (Rig *, const char *), const char *config, gboolean ag
       rig_start_agent (rig, &rig->alpha, NULL);
       rig_start_agent (rig, &rig->beta, NULL);
     }
+  g_free (used);
+  used = g_strdup_printf ("%s, %s", rig->qemu, rig->accel);
   monitor = g_strdup_printf ("unix:%s/" BESIDE ",server=on,wait=off", rig->dir);
   rig_start_guest (rig, config, (const char *const[]) { "-qmp", monitor, NULL });
   return move (rig, config);
@@ -291,5 +295,6 @@ main (int argc, char **argv)
   g_print ("%-6s %-8s %9s %9s %8s %8s %10s %10s %8s %8s\n", "guest", "moved", "wall", "QEMU", "start", "added", "downtime", "blackout", "own", "gap");
   bench ("idle", "ws=256;rate=0;fill=256;check=0", n);
   bench ("busy", "ws=256;rate=200;fill=256;check=0", n);
+  g_print ("\nQEMU: %s\n", used);
   return 0;
 }
