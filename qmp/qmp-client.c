@@ -23,6 +23,7 @@ struct _QmpClient
 enum
 {
   SIGNAL_EVENT,
+  SIGNAL_CALL,
   SIGNAL_CLOSED,
   N_SIGNALS
 };
@@ -156,7 +157,9 @@ execute (QmpClient   *self,
          GError     **error)
 {
   g_autoptr(JsonObject) owned = arguments;
+  g_autoptr(JsonObject) said = arguments != NULL ? json_object_ref (arguments) : NULL;
   g_autoptr(GError) cause = NULL;
+  gint64 begun_us = g_get_monotonic_time ();
   Call call = { 0 };
   gint64 id;
 
@@ -170,6 +173,7 @@ execute (QmpClient   *self,
   qmp_calls_submit (self->calls, command, g_steal_pointer (&owned), out_of_band, &id, end_call, &call);
   if (!qmp_wait_until (wait, check_call, &call, &cause))
     qmp_calls_abandon (self->calls, id, g_steal_pointer (&cause));
+  g_signal_emit (self, signals[SIGNAL_CALL], 0, command, said, g_get_monotonic_time () - begun_us, call.error);
   g_object_unref (self);
   if (call.error)
     g_propagate_error (error, call.error);
@@ -450,6 +454,9 @@ qmp_client_class_init (QmpClientClass *klass)
   G_OBJECT_CLASS (klass)->finalize = qmp_client_finalize;
   signals[SIGNAL_EVENT] = g_signal_new ("event", type, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL, G_TYPE_NONE, 3,
                                         G_TYPE_STRING | G_SIGNAL_TYPE_STATIC_SCOPE, JSON_TYPE_OBJECT, G_TYPE_INT64);
+  signals[SIGNAL_CALL] = g_signal_new ("call", type, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL, G_TYPE_NONE, 4,
+                                       G_TYPE_STRING | G_SIGNAL_TYPE_STATIC_SCOPE, JSON_TYPE_OBJECT, G_TYPE_INT64,
+                                       G_TYPE_ERROR | G_SIGNAL_TYPE_STATIC_SCOPE);
   signals[SIGNAL_CLOSED] = g_signal_new ("closed", type, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL, G_TYPE_NONE, 1,
                                          G_TYPE_ERROR | G_SIGNAL_TYPE_STATIC_SCOPE);
 }

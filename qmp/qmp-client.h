@@ -17,6 +17,8 @@ G_BEGIN_DECLS
  * Signals, emitted in the owner's context:
  *  "event"  (const char *name, JsonObject *data (nullable), gint64 timestamp_us)
  *           timestamp_us: QEMU's host wall clock
+ *  "call"   (const char *command, JsonObject *arguments (nullable), gint64 took_us, const GError *error (nullable))
+ *           after each call of the blocking forms, answered or not
  *  "closed" (const GError *reason)  once; every pending call has failed before
  */
 #define QMP_TYPE_CLIENT (qmp_client_get_type ())

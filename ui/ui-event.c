@@ -148,6 +148,22 @@ read_result (UiEvent *event, JsonObject *data)
   event->role = good ? UI_ROLE_OK : event->result->outcome == QMIG_OUTCOME_ATTENTION ? UI_ROLE_FAIL : UI_ROLE_WARN;
 }
 
+/* What was asked of QEMU, or what it said by itself; all of it is in the detail. */
+static void
+read_qmp (UiEvent *event, JsonObject *data)
+{
+  const char *said = json_strict_string (data, "event", NULL);
+  const char *problem = json_strict_string (data, "error", NULL);
+  g_autofree char *took = ui_text_ms (json_strict_double (data, "took_ms", NAN));
+
+  if (said != NULL)
+    event->text = g_strdup_printf ("QEMU: %s", said);
+  else
+    event->text = g_strdup_printf ("to QEMU: %s, %s%s%s", json_strict_string (data, "command", ""), took, problem != NULL ? ": " : "",
+                                   problem != NULL ? problem : "");
+  event->role = problem != NULL ? UI_ROLE_WARN : UI_ROLE_DIM;
+}
+
 static void
 read_data (UiEvent *event, JsonObject *data)
 {
@@ -178,6 +194,8 @@ read_data (UiEvent *event, JsonObject *data)
       event->text = g_strdup (json_strict_string (data, "text", NULL));
       break;
     case UI_EVENT_QMP:
+      read_qmp (event, data);
+      break;
     case UI_EVENT_LINK:
     case UI_EVENT_CHANGE:
     case UI_EVENT_OTHER:

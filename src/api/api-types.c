@@ -261,6 +261,7 @@ static const ApiField qmig_migrate_request_fields[] = {
   OBJECT (QmigMigrateRequest, expect, QmigExpect, qmig_expect, "bounds that decide between exit codes 0 and 8"),
   BOOL (QmigMigrateRequest, hold, "stay at the switch-over gate until released"),
   BOOL (QmigMigrateRequest, rehearsal, "go as far as the gate and back: the destination is thrown away"),
+  BOOL (QmigMigrateRequest, trace_qmp, "tell what is said to the source's QEMU, and what it says, as qmp events"),
   BOOL (QmigMigrateRequest, no_gate, "of a rehearsal: turn back while the guest runs"),
   STRING (QmigMigrateRequest, policy, "name of the policy; null: default"),
   STRV (QmigMigrateRequest, allow, "postcopy, pause: consent on top of the policy's"),

@@ -285,6 +285,7 @@ typedef struct
   QmigExpect *expect; /* (nullable) */
   gboolean hold;      /* stay at the switch-over gate until released */
   gboolean rehearsal; /* go as far as the gate, and back: the destination is thrown away */
+  gboolean trace_qmp; /* tell what is said to the source's QEMU, and what it says */
   gboolean no_gate;   /* of a rehearsal: not even that far, the guest is never stopped */
   char *policy;       /* name; NULL: "default" */
   char **allow;       /* "postcopy", "pause" (nullable): consent on top of the policy's */

@@ -66,6 +66,7 @@ cmd_request_new (Cli *cli)
   request->target_args = cli_options_texts (cli->options, "target-arg");
   request->knobs = cmd_request_knobs (cli);
   set_means (cli, request);
+  request->trace_qmp = cli_options_flag (cli->options, "trace-qmp") > 0;
   request->hold = cli_options_flag (cli->options, "hold") > 0;
   request->reason = g_strdup (cli_options_text (cli->options, "reason"));
   request->idempotency_key = g_strdup (cli_options_text (cli->options, "idempotency-key"));

@@ -95,6 +95,8 @@ extern QmigLimits qmig_limits;
 
 /* -- what the thread tells the world (qmig-migration.c) -------------------- */
 
+/* qmig-migration-traffic.c: from now on, where the request asks for it; again for each connection. */
+void qmig_migration_trace (QmigMigration *self);
 /* @data: (transfer full).  Journalled, then given to the observer. */
 void qmig_migration_emit (QmigMigration *self, const char *type, JsonObject *data);
 /* The last event. */

@@ -515,6 +515,7 @@ attach_again (QmigMigration *self)
     }
   qmig_instance_detach (self->source);
   self->source = again;
+  qmig_migration_trace (self);
   qmig_migration_log (self, "the source's monitor was lost, and is open again");
 }
 

@@ -26,6 +26,7 @@ qmig_steps_attach (QmigMigration *self, gboolean may_be_gone, QmpWait *wait, GEr
   if (self->source == NULL && !(may_be_gone && !qmig_process_is_alive (entry->source_pid, entry->source_start_time)))
     {
       self->source = qmig_instance_attach (entry->vm, entry->source_qmp, entry->source_pid, entry->source_start_time, attach, error);
+      qmig_migration_trace (self);
       return self->source != NULL;
     }
   return TRUE;

@@ -90,6 +90,33 @@ assert_end (Fixture *f, const QmigResult *result, QmigOutcome outcome, const cha
   g_assert_cmpstr (is, ==, calls);
 }
 
+/* -- what is said to QEMU ------------------------------------------------------------------ */
+
+static void
+test_traced (Fixture *f, gconstpointer data)
+{
+  g_autoptr(QmigResult) result = NULL;
+
+  f->request->trace_qmp = TRUE;
+  fixture_start (f);
+  result = fixture_join (f);
+  g_assert_cmpint (result->outcome, ==, QMIG_OUTCOME_COMPLETED);
+  g_assert_cmpuint (fixture_count_events (f, "qmp", "migrate-continue"), ==, 1);
+  g_assert_cmpuint (fixture_count_events (f, "qmp", "took_ms"), >, 5);
+  g_assert_cmpuint (fixture_count_events (f, "qmp", "\"MIGRATION\""), >, 0);
+}
+
+static void
+test_not_traced (Fixture *f, gconstpointer data)
+{
+  g_autoptr(QmigResult) result = NULL;
+
+  fixture_start (f);
+  result = fixture_join (f);
+  g_assert_cmpint (result->outcome, ==, QMIG_OUTCOME_COMPLETED);
+  g_assert_cmpuint (fixture_count_events (f, "qmp", ""), ==, 0);
+}
+
 /* -- post-copy ---------------------------------------------------------------------------- */
 
 static void
@@ -622,6 +649,8 @@ static const struct
   const char *path;
   void (*test) (Fixture *f, gconstpointer data);
 } tests[] = {
+  { "traced", test_traced },
+  { "not-traced", test_not_traced },
   { "postcopy-refused", test_postcopy_refused },
   { "gate/hold-and-go", test_hold_and_go },
   { "gate/from-the-start", test_held_from_the_start },
