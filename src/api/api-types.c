@@ -316,6 +316,7 @@ static const ApiField qmig_file_fields[] = {
   INT (QmigFile, inode, "number of its inode"),
   INT (QmigFile, size_bytes, "bytes"),
   STRING (QmigFile, file_system, "local, nfs, block or other"),
+  BOOL (QmigFile, read_only, "the VM only reads it"),
   INT (QmigFile, lock_at, "byte that the source has locked for this question alone"),
   BOOL (QmigFile, locked, "somebody holds that byte, and not the one behind it"),
 };

@@ -371,6 +371,7 @@ typedef struct
   gint64 inode;
   gint64 size_bytes;
   char *file_system;  /* "local", "nfs", "block", "other" */
+  gboolean read_only; /* the VM only reads it: a copy will do */
   gint64 lock_at;     /* byte that the source has locked for this question alone; unset: it could not */
   gboolean locked;    /* answer: somebody holds that byte, and not the one behind it */
 } QmigFile;

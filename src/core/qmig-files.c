@@ -95,7 +95,7 @@ lock (QmigFile *file, int fd)
 }
 
 static void
-add (QmigFileLocks *self, const char *name, const char *cwd)
+add (QmigFileLocks *self, const char *name, const char *cwd, gboolean read_only)
 {
   QmigFile *file;
   int fd;
@@ -104,6 +104,7 @@ add (QmigFileLocks *self, const char *name, const char *cwd)
     return;
   file = qmig_file_new ();
   file->path = g_canonicalize_filename (name, cwd != NULL ? cwd : "/");
+  file->read_only = read_only;
   fd = look (file);
   if (fd >= 0)
     {
@@ -124,9 +125,9 @@ qmig_file_locks_new (const GPtrArray *drives, const char *cwd)
     {
       const QmpDrive *drive = g_ptr_array_index (drives, i);
 
-      add (self, drive->file, cwd);
+      add (self, drive->file, cwd, drive->read_only);
       for (char **backing = drive->backing; backing != NULL && *backing != NULL; backing++)
-        add (self, *backing, cwd);
+        add (self, *backing, cwd, TRUE);
     }
   return self;
 }
@@ -205,11 +206,16 @@ is_on (const QmigFile *file, const char *file_system)
   return g_strcmp0 (file->file_system, file_system) == 0;
 }
 
-/* A lock that is not seen there tells two files apart only where locks are kept for all who look. */
+/* A lock that is not seen there tells two files apart only where locks are kept for all who look: an NFS may be mounted without, and
+ * gives the same number to the same file. */
 static gboolean
-has_honest_locks (const QmigFile *file)
+lock_would_show (const QmigFile *here, const QmigFile *there)
 {
-  return is_on (file, "local") || is_on (file, "nfs");
+  if (here->lock_at == QMIG_UNSET)
+    return FALSE;
+  if (is_on (here, "local") && is_on (there, "local"))
+    return TRUE;
+  return (is_on (here, "nfs") || is_on (there, "nfs")) && here->inode != there->inode;
 }
 
 static Identity
@@ -225,7 +231,7 @@ identify (const QmigFile *here, const QmigFile *there, gboolean same_machine)
     return SAME;
   if (here->size_bytes != there->size_bytes || is_on (here, "block") != is_on (there, "block"))
     return DIFFERENT;
-  if (here->lock_at != QMIG_UNSET && has_honest_locks (here) && has_honest_locks (there))
+  if (lock_would_show (here, there))
     return DIFFERENT;
   return same_machine && is_on (here, "block") ? DIFFERENT : UNPROVEN;
 }
@@ -258,8 +264,12 @@ qmig_file_judge (const QmigFile *here, const QmigFile *there, gboolean same_mach
       check = qmig_check_add (checks, "disk", QMIG_CHECK_OK, NULL, "'%s' is the same file on '%s'", here->path, destination);
       break;
     case DIFFERENT:
-      check = qmig_check_add (checks, "disk", QMIG_CHECK_FAIL, "put it on storage that both hosts mount, at the same path",
-                              "'%s' on '%s' is another file: the guest would go on with other data", here->path, destination);
+      if (here->read_only && here->size_bytes == there->size_bytes)
+        check = qmig_check_add (checks, "disk", QMIG_CHECK_WARN, "make sure yourself that both have the same content",
+                                "'%s' on '%s' is another file, as large, which the VM only reads", here->path, destination);
+      else
+        check = qmig_check_add (checks, "disk", QMIG_CHECK_FAIL, "put it on storage that both hosts mount, at the same path",
+                                "'%s' on '%s' is another file: the guest would go on with other data", here->path, destination);
       break;
     case MISSING:
       check = qmig_check_add (checks, "disk", QMIG_CHECK_FAIL, "put it on storage that both hosts mount, at the same path",

@@ -121,6 +121,38 @@ test_missing (Fixture *f, gconstpointer data)
   g_assert_cmpint (judge (f->other, NULL, f->disk, FALSE), ==, QMIG_CHECK_WARN);
 }
 
+/* A medium may be a copy. */
+static void
+test_read_only (Fixture *f, gconstpointer data)
+{
+  g_autoptr(QmigFile) here = qmig_file_new ();
+  g_autoptr(QmigFile) there = NULL;
+  g_autoptr(GPtrArray) checks = g_ptr_array_new_with_free_func ((GDestroyNotify) qmig_check_free);
+
+  here->path = g_strdup ("/srv/cd.iso");
+  here->file_system = g_strdup ("local");
+  here->read_only = TRUE;
+  here->device = 1;
+  here->inode = 7;
+  here->size_bytes = 4096;
+  here->lock_at = G_GINT64_CONSTANT (1) << 61;
+  there = qmig_file_copy (here);
+  there->inode = 8;
+  qmig_file_judge (here, there, FALSE, "beta", checks);
+  there->size_bytes = 8192;
+  qmig_file_judge (here, there, FALSE, "beta", checks);
+  /* Mounted without locks the file has its number all the same. */
+  there->size_bytes = here->size_bytes;
+  there->inode = here->inode;
+  g_free (there->file_system);
+  there->file_system = g_strdup ("nfs");
+  here->read_only = FALSE;
+  qmig_file_judge (here, there, FALSE, "beta", checks);
+  g_assert_cmpint (((QmigCheck *) g_ptr_array_index (checks, 0))->status, ==, QMIG_CHECK_WARN);
+  g_assert_cmpint (((QmigCheck *) g_ptr_array_index (checks, 1))->status, ==, QMIG_CHECK_FAIL);
+  g_assert_cmpint (((QmigCheck *) g_ptr_array_index (checks, 2))->status, ==, QMIG_CHECK_WARN);
+}
+
 /* The lock is for the time of the question alone. */
 static void
 test_released (Fixture *f, gconstpointer data)
@@ -175,6 +207,7 @@ main (int argc, char **argv)
   ADD ("look-alike", test_look_alike);
   ADD ("locked-by-others", test_locked_by_others);
   ADD ("missing", test_missing);
+  ADD ("read-only", test_read_only);
   ADD ("released", test_released);
   ADD ("chain", test_chain);
   ADD ("hostile-question", test_hostile_question);
