@@ -28,6 +28,7 @@ enum
   FIELD_HOLD,
   FIELD_POSTCOPY,
   FIELD_REASON,
+  FIELD_TRACE,
   N_FIELDS,
   BUTTON_START = N_FIELDS,
   BUTTON_CLOSE,
@@ -59,6 +60,7 @@ static const struct
   [FIELD_HOLD] = { "Hold at the gate", KIND_TOGGLE, "--hold", NULL },
   [FIELD_POSTCOPY] = { "Allow post-copy", KIND_TOGGLE, "--allow postcopy", NULL },
   [FIELD_REASON] = { "Reason", KIND_TEXT, "--reason", "kept in the history" },
+  [FIELD_TRACE] = { "QMP in the log", KIND_TOGGLE, "--trace-qmp", NULL },
 };
 
 static const char *const transports[] = { "auto", "unix", "tls", "ssh", "tcp" };
@@ -78,8 +80,7 @@ typedef struct
   GPtrArray *policies;     /* names; the first is the agent's default */
   guint policy;
   gboolean asked_policies;
-  gboolean hold;
-  gboolean postcopy;
+  gboolean on[N_FIELDS];   /* toggles */
 
   QmigPlan *plan;       /* (nullable) of the last check */
   char *problem;        /* why there is none (nullable) */
@@ -155,8 +156,9 @@ read_form (const Form *self, GError **error)
   request->destination = g_strdup (destination_of (self));
   request->transport = self->transport > 0 ? g_strdup (transports[self->transport]) : NULL;
   request->policy = self->policy > 0 ? g_strdup (policy_of (self)) : NULL;
-  request->hold = self->hold;
-  request->allow = self->postcopy ? g_strsplit ("postcopy", ",", -1) : NULL;
+  request->hold = self->on[FIELD_HOLD];
+  request->trace_qmp = self->on[FIELD_TRACE];
+  request->allow = self->on[FIELD_POSTCOPY] ? g_strsplit ("postcopy", ",", -1) : NULL;
   request->reason = g_strdup (typed (self, FIELD_REASON));
   return g_steal_pointer (&request);
 }
@@ -180,10 +182,9 @@ command_text (const Form *self)
       if (value != NULL && !(self->check_only && i >= FIELD_EXPECT))
         g_string_append_printf (text, " %s %s", fields[i].option, value);
     }
-  if (self->hold && !self->check_only)
-    g_string_append (text, " --hold");
-  if (self->postcopy && !self->check_only)
-    g_string_append (text, " --allow postcopy");
+  for (int i = 0; i < N_FIELDS && !self->check_only; i++)
+    if (self->on[i])
+      g_string_append_printf (text, " %s", fields[i].option);
   return g_string_free (text, FALSE);
 }
 
@@ -223,7 +224,7 @@ draw_field (const Form *self, UiPaint *paint, int y, int x, int width, int field
   if (focus)
     ui_grid_set_cursor (paint->grid, y, at);
   if (fields[field].kind == KIND_TOGGLE)
-    ui_grid_put (paint->grid, y, at, style, (field == FIELD_HOLD ? self->hold : self->postcopy) ? "[x]" : "[ ]");
+    ui_grid_put (paint->grid, y, at, style, self->on[field] ? "[x]" : "[ ]");
   else
     {
       int end = ui_grid_put_field (paint->grid, y, at, MIN (room - 2, 22), style, choice_text (self, field));
@@ -237,7 +238,7 @@ draw_fields (const Form *self, UiPaint *paint, int y)
 {
   gboolean rules = paint->size >= UI_SIZE_COMPACT;
   int half = paint->cols / 2;
-  int last = self->check_only ? FIELD_DEADLINE : FIELD_REASON;
+  int last = self->check_only ? FIELD_DEADLINE : FIELD_TRACE;
 
   if (rules)
     ui_paint_rule (paint, y++, "TARGET", NULL);
@@ -457,10 +458,8 @@ choose (Form *self, int by, UiContext *context)
     self->transport = (self->transport + G_N_ELEMENTS (transports) + (guint) by) % G_N_ELEMENTS (transports);
   else if (self->focus == FIELD_POLICY && self->policies->len > 0)
     self->policy = (self->policy + self->policies->len + (guint) by) % self->policies->len;
-  else if (self->focus == FIELD_HOLD)
-    self->hold = !self->hold;
-  else if (self->focus == FIELD_POSTCOPY)
-    self->postcopy = !self->postcopy;
+  else if (self->focus < N_FIELDS && fields[self->focus].kind == KIND_TOGGLE)
+    self->on[self->focus] = !self->on[self->focus];
   else
     return FALSE;
   changed (self, context);
