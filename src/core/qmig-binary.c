@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "qmig-binary.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -238,4 +239,12 @@ qmig_binary_probe (const char *path, QmpWait *wait, GError **error)
   g_mutex_unlock (&known_lock);
 
   return binary;
+}
+
+int
+qmig_binary_version_number (const char *version)
+{
+  int major = 0, minor = 0, micro = 0;
+
+  return sscanf (version, "%d.%d.%d", &major, &minor, &micro) >= 2 ? major * 10000 + minor * 100 + micro : 0;
 }

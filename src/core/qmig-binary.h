@@ -28,4 +28,7 @@ char **qmig_binary_ask_compressions (QmpClient *client, QmpWait *wait, GError **
 /* @path: absolute.  @error: why it is no QEMU that answers, with the end of its stderr.  (transfer full) */
 QmigBinary *qmig_binary_probe (const char *path, QmpWait *wait, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
+/* "7.2.22 (Debian …)" as 70222, which is QEMU's own way to count; 0 where it is no version. */
+int qmig_binary_version_number (const char *version);
+
 G_END_DECLS

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "qmig-plan-means.h"
 
-#include <stdio.h>
-
 #include "api-suggest.h"
+#include "qmig-binary.h"
 #include "qmig-cmdline.h"
 
 /* The destination tells connections apart by their first bytes; before, the first to arrive is the main one. */
@@ -79,6 +78,10 @@ qmig_plan_check_request (const QmigMigrateRequest *request, GError **error)
     return fails (error, "the channels of multifd must be between 0 (one stream) and 255");
   if (has_cache && !g_str_equal (compression, "xbzrle"))
     return fails (error, "a cache of xbzrle needs the compression xbzrle");
+  if (request->no_gate && !request->rehearsal)
+    return fails (error, "only a rehearsal can do without the gate");
+  if (request->rehearsal && request->hold)
+    return fails (error, "a rehearsal turns back at the gate, and is not held there");
   return TRUE;
 }
 
@@ -88,12 +91,7 @@ qmig_plan_check_request (const QmigMigrateRequest *request, GError **error)
 static int
 version_there (const Choice *c)
 {
-  int major = 0, minor = 0, micro = 0;
-
-  if (c->destination->binary_version == NULL)
-    return c->source->version;
-  sscanf (c->destination->binary_version, "%d.%d.%d", &major, &minor, &micro);
-  return major * 10000 + minor * 100 + micro;
+  return c->destination->binary_version != NULL ? qmig_binary_version_number (c->destination->binary_version) : c->source->version;
 }
 
 static const char *

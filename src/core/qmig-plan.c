@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "qmig-plan.h"
 
-#include <stdio.h>
 #include <string.h>
 
+#include "qmig-binary.h"
 #include "qmig-cmdline.h"
 #include "qmig-files.h"
 #include "qmig-plan-means.h"
@@ -179,20 +179,11 @@ check_machine (const Planning *p)
              p->destination->binary_version != NULL ? p->destination->binary_version : "", p->plan->destination);
 }
 
-/* "7.2.22 (Debian …)" as 70222, as QEMU's own number has it; 0: not known. */
-static int
-version_number (const char *text)
-{
-  int major = 0, minor = 0, micro = 0;
-
-  return text != NULL && sscanf (text, "%d.%d.%d", &major, &minor, &micro) >= 2 ? major * 10000 + minor * 100 + micro : 0;
-}
-
 /* QEMU's own way is forward: backward it works as far as the machine type and the devices are the older one's. */
 static void
 check_version (const Planning *p)
 {
-  int theirs = version_number (p->destination->binary_version);
+  int theirs = p->destination->binary_version != NULL ? qmig_binary_version_number (p->destination->binary_version) : 0;
   QmigCheck *check;
 
   if (!is_usable (p->destination) || theirs == 0)

@@ -360,6 +360,24 @@ test_request (void)
     }
 }
 
+static void
+test_rehearsal_request (void)
+{
+  static const struct { gboolean rehearsal, no_gate, hold, sane; } cases[] = {
+    { FALSE, FALSE, TRUE, TRUE }, { TRUE, FALSE, FALSE, TRUE }, { TRUE, TRUE, FALSE, TRUE }, { FALSE, TRUE, FALSE, FALSE }, { TRUE, FALSE, TRUE, FALSE },
+  };
+
+  for (gsize i = 0; i < G_N_ELEMENTS (cases); i++)
+    {
+      g_autoptr(QmigMigrateRequest) request = qmig_migrate_request_new ();
+
+      request->rehearsal = cases[i].rehearsal;
+      request->no_gate = cases[i].no_gate;
+      request->hold = cases[i].hold;
+      g_assert_cmpint (qmig_plan_check_request (request, NULL), ==, cases[i].sane);
+    }
+}
+
 /* -- knobs -------------------------------------------------------------------------------------- */
 
 static const QmigKnob *
@@ -461,6 +479,7 @@ main (int argc, char **argv)
   g_test_add_func ("/plan-means/zstd-brings-channels", test_zstd_brings_channels);
   g_test_add_func ("/plan-means/xbzrle-cache", test_xbzrle_cache);
   g_test_add_func ("/plan-means/refused", test_refused);
+  g_test_add_func ("/plan-means/rehearsal-request", test_rehearsal_request);
   g_test_add_func ("/plan-means/taken", test_taken);
   g_test_add_func ("/plan-means/request", test_request);
   g_test_add_func ("/knobs/armed", test_armed);
