@@ -33,16 +33,17 @@ qmig_step_is_rehearsed (QmigMigration *self)
 
 /* -- what was learned ------------------------------------------------------------------ */
 
+/* As the engine has it; of a copy that was over before it could say anything, the mean. */
 static gint64
-send_rate (QmigMigration *self)
+send_rate (QmigMigration *self, gint64 copying_ms)
 {
   const QmigSample *sample = self->info->sample;
 
-  if (sample == NULL)
-    return QMIG_UNSET;
-  if (sample->forecast != NULL && sample->forecast->send_bytes_per_s > 0)
+  if (sample != NULL && sample->forecast != NULL && sample->forecast->send_bytes_per_s > 0)
     return sample->forecast->send_bytes_per_s;
-  return sample->send_bytes_per_s > 0 ? sample->send_bytes_per_s : QMIG_UNSET;
+  if (sample != NULL && sample->send_bytes_per_s > 0)
+    return sample->send_bytes_per_s;
+  return copying_ms > 0 && self->result->transferred_bytes > 0 ? self->result->transferred_bytes * 1000 / copying_ms : QMIG_UNSET;
 }
 
 static void
@@ -92,7 +93,7 @@ foresee (QmigMigration *self, gint64 turned_us, QmigRehearsal *found)
 }
 
 static gboolean
-look_at_gate (QmigMigration *self, QmpWait *wait, GError **error)
+look_at_gate (QmigMigration *self, gint64 *copying_ms, QmpWait *wait, GError **error)
 {
   g_autoptr(QmpWait) reply = qmp_wait_new_within (wait, "QEMU's numbers", qmig_limits.reply_ms);
   g_autoptr(QmpMigrationInfo) info = NULL;
@@ -101,6 +102,7 @@ look_at_gate (QmigMigration *self, QmpWait *wait, GError **error)
     return FALSE;
   if (info->ram_remaining_bytes >= 0)
     self->left_bytes = info->ram_remaining_bytes;
+  *copying_ms = info->total_time_ms;
   self->result->passes = info->ram_dirty_sync_count >= 0 ? info->ram_dirty_sync_count : QMIG_UNSET;
   self->result->transferred_bytes = info->ram_transferred_bytes >= 0 ? info->ram_transferred_bytes : QMIG_UNSET;
   return TRUE;
@@ -111,14 +113,15 @@ qmig_step_gauge (QmigMigration *self, QmpWait *wait, GError **error)
 {
   g_autoptr(QmigRehearsal) found = qmig_rehearsal_new ();
   gint64 turned_us = g_get_monotonic_time ();
+  gint64 copying_ms = 0;
 
   /* Of what is read at the gate the guest waits for these two alone. */
-  if (!look_at_gate (self, wait, error) || !qmig_undo_switchover (self, wait, error))
+  if (!look_at_gate (self, &copying_ms, wait, error) || !qmig_undo_switchover (self, wait, error))
     return FALSE;
 
   found->budget_ms = self->entry->policy->downtime_ms;
   found->remaining_bytes = self->left_bytes;
-  found->send_bytes_per_s = send_rate (self);
+  found->send_bytes_per_s = send_rate (self, copying_ms);
   found->dirty_bytes_per_s = self->info->sample != NULL && self->info->sample->forecast != NULL ? self->info->sample->forecast->dirty_bytes_per_s : QMIG_UNSET;
   if (self->source->stopped_us > 0 && self->source->resumed_us > self->source->stopped_us)
     found->gate_pause_ms = (self->source->resumed_us - self->source->stopped_us) / 1000.0;
