@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#define END_MS 1000
 #define KEY "qmig-link"
 /* Dates pass without any file changing. */
 #define JUDGED_FOR_US (10 * 60 * G_TIME_SPAN_SECOND)
@@ -348,13 +349,28 @@ agent_links_sweep (gpointer user_data)
   return G_SOURCE_CONTINUE;
 }
 
+static gboolean
+note_late (gpointer user_data)
+{
+  *(gboolean *) user_data = TRUE;
+  return G_SOURCE_REMOVE;
+}
+
+/* libsoup lets go of a connection when its last read has ended, which may be a moment later. */
 void
 agent_links_end (Agent *agent)
 {
   g_autofree gpointer *links = g_hash_table_get_keys_as_array (agent->links, NULL);
+  g_autoptr(GSource) limit = g_timeout_source_new (END_MS);
+  gboolean late = FALSE;
 
   for (gsize i = 0; links[i] != NULL; i++)
     end (links[i]);
+  g_source_set_callback (limit, note_late, &late, NULL);
+  g_source_attach (limit, agent->context);
+  while (g_hash_table_size (agent->links) > 0 && !late)
+    g_main_context_iteration (agent->context, TRUE);
+  g_source_destroy (limit);
   while (g_main_context_iteration (agent->context, FALSE))
     ;
 }
