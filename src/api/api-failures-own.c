@@ -92,6 +92,8 @@ const QmigFailure qmig_own_failures[] = {
     "Do what its QEMU says; the texts have ids of their own."),
   CHECK ("0149", "older-qemu", "The destination's QEMU is older than the source's.",
     "Move to a QEMU that is not older, or be sure that the machine type and its devices are as old."),
+  CHECK ("0150", "vmstate", "The two QEMUs describe the state of one of the VM's devices in different ways.",
+    "Use a QEMU there that is not older; `qmig rehearse` shows whether it loads."),
   CHECK ("0115", "manager", "Another program manages the VM.",
     "Move it with the tool that runs it."),
   CHECK ("0116", "command-line", "The command line has something that cannot be rebuilt on another host.",

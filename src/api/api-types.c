@@ -331,6 +331,8 @@ static const ApiField qmig_facts_request_fields[] = {
   STRING (QmigFactsRequest, boot_id, "boot id of the source's machine"),
   INT (QmigFactsRequest, source_pid, "process id of the source's QEMU"),
   LIST (QmigFactsRequest, files, qmig_file, "the VM's images, as the source sees them"),
+  BOOL (QmigFactsRequest, thorough, "also what costs a start of the binary"),
+  STRV (QmigFactsRequest, device_types, "types of the VM's devices"),
 };
 TYPE (QmigFactsRequest, qmig_facts_request, "qmig.facts-request/1");
 
@@ -349,6 +351,8 @@ static const ApiField qmig_facts_fields[] = {
   STRV (QmigFacts, capabilities, "capabilities of migration; null where it is the very file that the source runs"),
   STRV (QmigFacts, compressions, "values of multifd-compression; likewise"),
   LIST (QmigFacts, files, qmig_file, "the VM's images, as seen there"),
+  BOOL (QmigFacts, same_binary, "it is the very file that the source runs"),
+  JSON (QmigFacts, vmstate, "form of the state of the VM's device types, by type, as QEMU's -dump-vmstate has it"),
 };
 TYPE (QmigFacts, qmig_facts, "qmig.facts/1");
 

@@ -388,6 +388,8 @@ typedef struct
   char *boot_id;      /* of the source's machine … */
   gint64 source_pid;  /* … where this process holds the name rightly */
   GPtrArray *files;   /* QmigFile: the VM's images, as the source sees them */
+  gboolean thorough;  /* also what costs a start of the binary */
+  char **device_types; /* of the VM's devices */
 } QmigFactsRequest;
 API_DECLARE_VALUE (QmigFactsRequest, qmig_facts_request)
 
@@ -408,6 +410,8 @@ typedef struct
   char **capabilities;       /* of migration; NULL where it is the very file that the source runs */
   char **compressions;       /* values of multifd-compression (likewise) */
   GPtrArray *files;          /* QmigFile: the same as seen there, in order; NULL from one who does not look */
+  gboolean same_binary;      /* it is the very file that the source runs */
+  JsonNode *vmstate;         /* type → description, as QEMU's -dump-vmstate has it, of those of the VM's device types that have one */
 } QmigFacts;
 API_DECLARE_VALUE (QmigFacts, qmig_facts)
 

@@ -8,6 +8,7 @@
 #include "qmig-cmdline.h"
 #include "qmig-files.h"
 #include "qmig-process.h"
+#include "qmig-vmstate.h"
 
 #define NEAR_MISSES 8
 
@@ -100,9 +101,23 @@ fill_binary (QmigFacts *facts, const QmigFactsRequest *request, QmpWait *wait, G
   if (same_machine (facts, request) && is_running_file (facts->binary, request->source_pid))
     {
       facts->machine_known = TRUE;
+      facts->same_binary = TRUE;
       return TRUE;
     }
   return fill_from_probe (facts, request->machine, wait, error);
+}
+
+/* What it does not tell stays unknown. */
+static void
+fill_vmstate (QmigFacts *facts, const QmigFactsRequest *request, QmpWait *wait)
+{
+  g_autoptr(JsonObject) vmstate = NULL;
+
+  if (facts->binary_problem != NULL || !facts->machine_known || facts->same_binary || request->machine == NULL || request->device_types == NULL)
+    return;
+  vmstate = qmig_vmstate_read (facts->binary, request->machine, request->device_types, request->thorough, wait, NULL);
+  if (vmstate != NULL)
+    facts->vmstate = json_node_init_object (json_node_alloc (), vmstate);
 }
 
 /* -- the name ------------------------------------------------------------------------ */
@@ -180,6 +195,7 @@ qmig_host_facts_read (const QmigEnv *env,
   facts->files = qmig_files_answer (request->files);
   if (!fill_binary (facts, request, wait, error) || !fill_name (facts, env, journal, request, error))
     return NULL;
+  fill_vmstate (facts, request, wait);
   /* The probe took its time: clocks are compared by the moment of the answer. */
   facts->host->time_us = g_get_real_time ();
   facts->host->mono_us = g_get_monotonic_time ();

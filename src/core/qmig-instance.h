@@ -9,6 +9,7 @@
 
 #include "qmig-process.h"
 #include "qmp-client.h"
+#include "qmp-hmp.h"
 #include "qmp-types.h"
 
 G_BEGIN_DECLS
@@ -87,9 +88,15 @@ typedef struct
   char **capabilities_on;
   JsonObject *parameters;   /* of migration, with their values */
   char **compressions;      /* values of multifd-compression */
+
+  /* Of the program and its machine, each unset where it could not be had: qmig_instance_read_machine() */
+  QmpDeviceTree *devices;   /* (nullable) */
+  JsonObject *vmstate;      /* (nullable) type → description, as QEMU's -dump-vmstate has it, of the types of @devices that have one */
 } QmigSourceFacts;
 
 QmigSourceFacts *qmig_instance_read_facts (QmigInstance *self, QmpWait *wait, GError **error);
+/* @thorough: also what costs a start of its binary.  @error: only of @wait's end */
+gboolean qmig_instance_read_machine (QmigInstance *self, gboolean thorough, QmigSourceFacts *facts, QmpWait *wait, GError **error);
 void qmig_source_facts_free (QmigSourceFacts *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (QmigSourceFacts, qmig_source_facts_free)
 

@@ -58,7 +58,7 @@ qmig_migration_check (const QmigEnv *env, const QmigMigrateRequest *request, Qmi
     return NULL;
   source = qmig_instance_attach (entry->vm, entry->source_qmp, entry->source_pid, entry->source_start_time, wait, error);
   if (source != NULL)
-    plan = qmig_steps_plan (env, entry, source, host, &clock, wait, error);
+    plan = qmig_steps_plan (env, entry, source, host, TRUE, &clock, wait, error);
   if (plan != NULL)
     add_forecast (env, entry, source, look & QMIG_LOOK_MEASURE, plan, wait);
   if (plan != NULL && !plan->refused && (look & QMIG_LOOK_DEEP))

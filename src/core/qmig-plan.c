@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "qmig-binary.h"
+#include "qmig-check-vmstate.h"
 #include "qmig-cmdline.h"
 #include "qmig-files.h"
 #include "qmig-plan-means.h"
@@ -194,6 +195,13 @@ check_version (const Planning *p)
   else
     check = qmig_check_add (p->plan->checks, "older-qemu", QMIG_CHECK_OK, NULL, "QEMU on '%s' is not older than the source's", p->plan->destination);
   qmig_check_set_evidence (check, p->source->version_text, p->destination->binary_version);
+}
+
+static void
+check_vmstate (const Planning *p)
+{
+  if (is_usable (p->destination) && p->destination->machine_known)
+    qmig_check_vmstate (p->source->vmstate, p->destination, p->plan->destination, p->plan->checks);
 }
 
 static void
@@ -538,6 +546,7 @@ qmig_plan_make (const QmigMigrateRequest *request,
   check_binary (&p);
   check_machine (&p);
   check_version (&p);
+  check_vmstate (&p);
   check_accelerator (&p);
   check_memory (&p);
   check_name (&p);

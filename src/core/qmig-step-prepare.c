@@ -45,7 +45,7 @@ as_unreachable (GError **error)
 }
 
 static QmigFactsRequest *
-facts_request (const QmigJournalEntry *entry, const QmigHostInfo *here, const QmigSourceFacts *source)
+facts_request (const QmigJournalEntry *entry, const QmigHostInfo *here, const QmigSourceFacts *source, gboolean thorough)
 {
   QmigFactsRequest *request = qmig_facts_request_new ();
   const QmigMigrateRequest *wish = entry->request;
@@ -58,6 +58,8 @@ facts_request (const QmigJournalEntry *entry, const QmigHostInfo *here, const Qm
   request->boot_id = g_strdup (here->boot_id);
   request->source_pid = source->pid;
   request->files = g_ptr_array_ref (source->files);
+  request->thorough = thorough;
+  request->device_types = source->devices != NULL ? g_strdupv (source->devices->types) : NULL;
   return request;
 }
 
@@ -66,6 +68,7 @@ qmig_steps_plan (const QmigEnv          *env,
                  const QmigJournalEntry *entry,
                  QmigInstance           *source,
                  QmigHost               *host,
+                 gboolean                thorough,
                  QmigClockOffset        *clock,
                  QmpWait                *wait,
                  GError                **error)
@@ -78,11 +81,11 @@ qmig_steps_plan (const QmigEnv          *env,
   gint64 asked_us, answered_us;
   QmigPlan *plan;
 
-  if (facts == NULL)
+  if (facts == NULL || !qmig_instance_read_machine (source, thorough, facts, wait, error))
     return NULL;
   locks = qmig_file_locks_new (facts->drives, facts->cwd);
   facts->files = qmig_file_locks_questions (locks);
-  request = facts_request (entry, here, facts);
+  request = facts_request (entry, here, facts, thorough);
   asked_us = g_get_real_time ();
   theirs = qmig_host_get_facts (host, request, wait, error);
   answered_us = g_get_real_time ();
@@ -113,7 +116,7 @@ qmig_step_check (QmigMigration *self, QmpWait *wait, GError **error)
   if (!qmig_steps_attach (self, FALSE, wait, error))
     return as_unreachable (error);
   g_clear_pointer (&self->entry->plan, qmig_plan_free);
-  self->entry->plan = qmig_steps_plan (self->env, self->entry, self->source, self->host, &self->clock, wait, error);
+  self->entry->plan = qmig_steps_plan (self->env, self->entry, self->source, self->host, FALSE, &self->clock, wait, error);
   if (self->entry->plan == NULL)
     return as_unreachable (error);
   self->entry->plan->forecast = qmig_forecast_from_history (self->journal, self->entry->vm, self->entry->plan);

@@ -46,8 +46,9 @@ gboolean qmig_steps_destination_may_hold_vm (QmigMigration *self, QmpWait *wait)
 /* The source has given the VM away and still has part of its memory: nothing may be ended, and nothing goes back. */
 gboolean qmig_steps_is_in_postcopy (QmigMigration *self);
 
-/* Stage 0 without a migration: facts of both sides, judged.  @clock: (out): the destination's against ours.  (transfer full) */
-QmigPlan *qmig_steps_plan (const QmigEnv *env, const QmigJournalEntry *entry, QmigInstance *source, QmigHost *host,
+/* Stage 0 without a migration: facts of both sides, judged.  @thorough: also those that cost a start of either binary, unless they are
+ * known already.  @clock: (out): the destination's against ours.  (transfer full) */
+QmigPlan *qmig_steps_plan (const QmigEnv *env, const QmigJournalEntry *entry, QmigInstance *source, QmigHost *host, gboolean thorough,
                            QmigClockOffset *clock, QmpWait *wait, GError **error);
 
 /* A place where tests stop or kill the process: "before-commit", "after-commit".  Does nothing in what is shipped. */
