@@ -271,7 +271,7 @@ start_process (Fixture *f)
 static gboolean
 is_telling (const char *call)
 {
-  static const char *const quiet[] = { "qmp_capabilities", "follow", "renew", "query", "qom-get", "qom-list", NULL };
+  static const char *const quiet[] = { "qmp_capabilities", "follow", "renew", "query", "qom-get", "qom-list", "human-monitor-command", NULL };
 
   return !g_strv_contains (quiet, call) && !g_str_has_prefix (call, "query-");
 }
