@@ -98,6 +98,9 @@ agent_free (Agent *agent)
   g_clear_pointer (&agent->journal, qmig_journal_close);
   g_clear_object (&agent->inherited);
   g_ptr_array_unref (agent->streams);
+  /* What they held of connections is let go of now. */
+  while (g_main_context_iteration (agent->context, FALSE))
+    ;
   g_hash_table_unref (agent->migrations);
   g_hash_table_unref (agent->unwritten_results);
   g_hash_table_unref (agent->incomings);
