@@ -154,14 +154,20 @@ read_qmp (UiEvent *event, JsonObject *data)
 {
   const char *said = json_strict_string (data, "event", NULL);
   const char *problem = json_strict_string (data, "error", NULL);
+  const char *side = json_strict_string (data, "side", "source");
   g_autofree char *took = ui_text_ms (json_strict_double (data, "took_ms", NAN));
 
   if (said != NULL)
-    event->text = g_strdup_printf ("QEMU: %s", said);
+    event->text = g_strdup_printf ("%s: %s", side, said);
   else
-    event->text = g_strdup_printf ("to QEMU: %s, %s%s%s", json_strict_string (data, "command", ""), took, problem != NULL ? ": " : "",
+    event->text = g_strdup_printf ("to the %s: %s, %s%s%s", side, json_strict_string (data, "command", ""), took, problem != NULL ? ": " : "",
                                    problem != NULL ? problem : "");
   event->role = problem != NULL ? UI_ROLE_WARN : UI_ROLE_DIM;
+  if (json_strict_string (data, "host", NULL) == NULL)
+    return;
+  /* The other agent told it; its clock, in the detail, may be another one. */
+  g_free (event->host);
+  event->host = g_strdup (json_strict_string (data, "host", NULL));
 }
 
 static void

@@ -3,6 +3,7 @@
 
 #include "client-tunnel.h"
 #include "client.h"
+#include "json-strict.h"
 
 /* One question to the other side is outstanding all the time; it answers at once when something changes, and after
  * this long in any case, which keeps the lease alive and shows that it lives. */
@@ -23,6 +24,7 @@ struct _AgentHostRemote
   GCancellable *stop;   /* ends the question under way */
   gboolean asking;
   GSource *retry;
+  gint64 said_us;       /* by its clock: the last that we heard of what is said to QEMU */
   ClientTunnel *stream; /* (nullable): the way of a migration stream through ssh */
   GError *silent; /* why the last question got no answer (nullable) */
 };
@@ -123,10 +125,39 @@ call (AgentHostRemote *self, const char *method, const char *path, JsonObject *b
   return done ? g_steal_pointer (&answer) : NULL;
 }
 
+/* The same may come twice where two questions are under way. */
+static void
+pass_on (AgentHostRemote *self, const QmigIncoming *incoming)
+{
+  JsonArray *lines = incoming->said != NULL && JSON_NODE_HOLDS_ARRAY (incoming->said) ? json_node_get_array (incoming->said) : NULL;
+
+  for (guint i = 0; lines != NULL && i < json_array_get_length (lines); i++)
+    {
+      JsonNode *node = json_array_get_element (lines, i);
+      JsonObject *line = JSON_NODE_HOLDS_OBJECT (node) ? json_node_get_object (node) : NULL;
+      gint64 said_us = line != NULL ? json_strict_int (line, "time_us", 0) : 0;
+
+      if (said_us <= self->said_us)
+        continue;
+      self->said_us = said_us;
+      g_signal_emit_by_name (self, "said", line);
+    }
+}
+
+/* Asks for it where somebody listens.  @mark: what begins it in the query.  (transfer full) */
+static char *
+said_query (AgentHostRemote *self, char mark)
+{
+  if (!g_signal_has_handler_pending (self, g_signal_lookup ("said", QMIG_TYPE_HOST), 0, FALSE))
+    return g_strdup ("");
+  return g_strdup_printf ("%csaid=%" G_GINT64_FORMAT, mark, self->said_us);
+}
+
 /* Two questions may be answered the wrong way round; a restarted agent counts from the start again. */
 static void
 note (AgentHostRemote *self, const QmigIncoming *incoming)
 {
+  pass_on (self, incoming);
   if (self->latest != NULL && incoming->seq < self->latest->seq && incoming->time_us < self->latest->time_us)
     return;
 
@@ -142,7 +173,9 @@ call_incoming (AgentHostRemote *self,
                QmpWait *wait,
                GError **error)
 {
-  g_autoptr(JsonObject) answer = call (self, method, path, body, wait, error);
+  g_autofree char *said = said_query (self, '?');
+  g_autofree char *whole = g_strconcat (path, said, NULL);
+  g_autoptr(JsonObject) answer = call (self, method, whole, body, wait, error);
   QmigIncoming *incoming = answer != NULL ? qmig_incoming_from_object (answer, error) : NULL;
 
   if (incoming != NULL)
@@ -267,8 +300,10 @@ answered (GObject *source, GAsyncResult *result, gpointer user_data)
 static void
 ask (AgentHostRemote *self)
 {
-  g_autofree char *path = qmig_client_path ("/v1/incoming/%s?after=%" G_GINT64_FORMAT "&wait_ms=%d", self->following,
-                                            self->latest != NULL ? self->latest->seq : -1, POLL_MS);
+  g_autofree char *said = said_query (self, '&');
+  g_autofree char *question = qmig_client_path ("/v1/incoming/%s?after=%" G_GINT64_FORMAT "&wait_ms=%d", self->following,
+                                                self->latest != NULL ? self->latest->seq : -1, POLL_MS);
+  g_autofree char *path = g_strconcat (question, said, NULL);
 
   self->asking = TRUE;
   qmig_client_call_async (self->client, "GET", path, NULL, SILENCE_MS, self->stop, answered, self);

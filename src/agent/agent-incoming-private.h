@@ -29,6 +29,7 @@ struct _AgentIncoming
   gint quit;
   GSourceFunc on_change;       /* run in the main context with an AgentChange … */
   GSourceFunc on_done;         /* … and with an AgentJob; they own it */
+  GSourceFunc on_said;         /* … and with an AgentSaid */
 
   /* main context */
   QmigIncoming *latest;        /* guarded by the agent's lock, since other threads ask for its pid (nullable) */
@@ -37,6 +38,8 @@ struct _AgentIncoming
   GPtrArray *polls;            /* Poll */
   guint n_jobs;                /* handed over and not back yet */
   GCancellable *preparing;     /* of the prepare under way (nullable) */
+  GQueue said;                 /* JsonObject: what its source has not heard yet */
+  gint64 last_said_us;
 };
 
 typedef struct
@@ -58,10 +61,18 @@ typedef struct
   QmigIncoming *state;
 } AgentChange;
 
+/* A word to or from its QEMU. */
+typedef struct
+{
+  AgentIncoming *incoming;
+  JsonObject *line;
+} AgentSaid;
+
 /* Starts the worker. */
-AgentIncoming *agent_incoming_new (Agent *agent, const char *migration, GSourceFunc on_change, GSourceFunc on_done);
+AgentIncoming *agent_incoming_new (Agent *agent, const char *migration, GSourceFunc on_change, GSourceFunc on_done, GSourceFunc on_said);
 AgentIncoming *agent_incoming_ref (AgentIncoming *self);
 void agent_incoming_unref (AgentIncoming *self);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (AgentIncoming, agent_incoming_unref)
 
 /* Hands @job (transfer full) to the worker. */
 void agent_incoming_push (AgentIncoming *self, AgentJob *job);

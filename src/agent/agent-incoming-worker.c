@@ -20,6 +20,7 @@ agent_incoming_unref (AgentIncoming *self)
   g_clear_pointer (&self->latest, qmig_incoming_free);
   g_clear_object (&self->preparing);
   g_ptr_array_unref (self->polls);
+  g_queue_clear_full (&self->said, (GDestroyNotify) json_object_unref);
   g_free (self->migration);
   g_free (self);
 }
@@ -39,6 +40,16 @@ on_changed (QmigHost *host, const QmigIncoming *state, gpointer user_data)
   change->incoming = agent_incoming_ref (user_data);
   change->state = qmig_incoming_copy (state);
   g_main_context_invoke (change->incoming->agent->context, change->incoming->on_change, change);
+}
+
+static void
+on_word (QmigHost *host, JsonObject *line, gpointer user_data)
+{
+  AgentSaid *said = g_new0 (AgentSaid, 1);
+
+  said->incoming = agent_incoming_ref (user_data);
+  said->line = json_object_ref (line);
+  g_main_context_invoke (said->incoming->agent->context, said->incoming->on_said, said);
 }
 
 static QmigIncoming *
@@ -103,6 +114,7 @@ work (gpointer user_data)
   if (host != NULL)
     {
       g_signal_connect (host, "changed", G_CALLBACK (on_changed), self);
+      g_signal_connect (host, "said", G_CALLBACK (on_word), self);
       qmig_host_follow (host, self->migration);
     }
 
@@ -132,7 +144,7 @@ work (gpointer user_data)
 }
 
 AgentIncoming *
-agent_incoming_new (Agent *agent, const char *migration, GSourceFunc on_change, GSourceFunc on_done)
+agent_incoming_new (Agent *agent, const char *migration, GSourceFunc on_change, GSourceFunc on_done, GSourceFunc on_said)
 {
   AgentIncoming *self = g_new0 (AgentIncoming, 1);
 
@@ -144,6 +156,7 @@ agent_incoming_new (Agent *agent, const char *migration, GSourceFunc on_change, 
   self->polls = g_ptr_array_new ();
   self->on_change = on_change;
   self->on_done = on_done;
+  self->on_said = on_said;
   agent->n_workers++;
   self->thread = g_thread_new ("incoming", work, agent_incoming_ref (self));
   return self;

@@ -10,6 +10,9 @@
 #include "qmp-error.h"
 
 #define POLL_DEFAULT_MS 20000
+/* Where nobody comes for what was said, the oldest goes. */
+#define SAID_MAX 1000
+#define SAID_AT_ONCE 200
 
 typedef struct
 {
@@ -23,6 +26,7 @@ typedef struct
 
 static gboolean change_in_main (gpointer user_data);
 static gboolean job_done_in_main (gpointer user_data);
+static gboolean said_in_main (gpointer user_data);
 
 GHashTable *
 agent_incomings_table_new (void)
@@ -38,7 +42,7 @@ lookup_or_new (Agent *agent, const char *migration)
   if (self != NULL)
     return self;
 
-  self = agent_incoming_new (agent, migration, change_in_main, job_done_in_main);
+  self = agent_incoming_new (agent, migration, change_in_main, job_done_in_main, said_in_main);
   g_mutex_lock (&agent->lock);
   g_hash_table_insert (agent->incomings, g_strdup (migration), self);
   g_mutex_unlock (&agent->lock);
@@ -64,12 +68,44 @@ poll_free (AgentPoll *poll)
   g_free (poll);
 }
 
+static gboolean
+wants_said (AgentRequest *request)
+{
+  return agent_request_query (request, "said") != NULL;
+}
+
+static gint64
+time_of (JsonObject *line)
+{
+  return json_object_get_int_member (line, "time_us");
+}
+
+/* What the asker has is not needed any more; so much of the rest as fits.  (transfer full) */
+static JsonNode *
+take_said (AgentIncoming *self, AgentRequest *request)
+{
+  JsonArray *lines = json_array_new ();
+  JsonNode *node = json_node_new (JSON_NODE_ARRAY);
+  gint64 after = 0;
+
+  /* Checked when the request came. */
+  agent_request_query_int (request, "said", 0, 0, G_MAXINT64, &after, NULL);
+  while (!g_queue_is_empty (&self->said) && time_of (g_queue_peek_head (&self->said)) <= after)
+    json_object_unref (g_queue_pop_head (&self->said));
+  for (GList *item = self->said.head; item != NULL && json_array_get_length (lines) < SAID_AT_ONCE; item = item->next)
+    json_array_add_object_element (lines, json_object_ref (item->data));
+  json_node_take_array (node, lines);
+  return node;
+}
+
 static void
-reply_state (AgentRequest *request, const QmigIncoming *state)
+reply_state (AgentIncoming *self, AgentRequest *request, const QmigIncoming *state)
 {
   g_autoptr(QmigIncoming) now = qmig_incoming_copy (state);
 
   now->time_us = g_get_real_time ();
+  if (wants_said (request))
+    now->said = take_said (self, request);
   agent_request_reply (request, qmig_incoming_to_object (now));
 }
 
@@ -79,7 +115,7 @@ poll_answer (AgentPoll *poll)
   AgentRequest *request = poll->request;
 
   request->on_gone = NULL;
-  reply_state (request, poll->incoming->latest);
+  reply_state (poll->incoming, request, poll->incoming->latest);
   poll_free (poll);
 }
 
@@ -136,6 +172,38 @@ change_in_main (gpointer user_data)
   agent_incoming_unref (change->incoming);
   qmig_incoming_free (change->state);
   g_free (change);
+  return G_SOURCE_REMOVE;
+}
+
+/* Whether there is anything that the asker has not. */
+static gboolean
+has_said (AgentIncoming *self, AgentRequest *request)
+{
+  gint64 after = 0;
+
+  agent_request_query_int (request, "said", 0, 0, G_MAXINT64, &after, NULL);
+  return wants_said (request) && self->last_said_us > after;
+}
+
+/* Times grow, so that the last one that was heard stands for all before it. */
+static gboolean
+said_in_main (gpointer user_data)
+{
+  g_autofree AgentSaid *said = user_data;
+  g_autoptr(AgentIncoming) self = said->incoming;
+
+  self->last_said_us = MAX (self->last_said_us + 1, time_of (said->line));
+  json_object_set_int_member (said->line, "time_us", self->last_said_us);
+  g_queue_push_tail (&self->said, said->line);
+  if (g_queue_get_length (&self->said) > SAID_MAX)
+    json_object_unref (g_queue_pop_head (&self->said));
+  for (guint i = self->polls->len; i > 0; i--)
+    {
+      AgentPoll *poll = g_ptr_array_index (self->polls, i - 1);
+
+      if (wants_said (poll->request))
+        poll_answer (poll);
+    }
   return G_SOURCE_REMOVE;
 }
 
@@ -301,10 +369,10 @@ answer_job (AgentJob *job)
       request->problem_migration = g_strdup (self->migration);
       agent_request_fail (request, g_steal_pointer (&job->error));
     }
-  else if (job->poll_after >= 0 && job->poll_after == job->answer->seq && !request->gone)
+  else if (job->poll_after >= 0 && job->poll_after == job->answer->seq && !request->gone && !has_said (self, request))
     park (self, request, job->poll_after, poll_ms (self, request));
   else
-    reply_state (request, job->answer);
+    reply_state (self, request, job->answer);
 }
 
 static gboolean
@@ -385,12 +453,14 @@ agent_incoming_get (AgentRequest *request)
   gboolean polls = agent_request_query (request, "after") != NULL;
   gint64 after;
   gint64 wait_ms;
+  gint64 said;
   GError *error = NULL;
   AgentIncoming *self;
 
   if (!check_id (request->params[0], &error)
       || !agent_request_query_int (request, "after", -1, -1, G_MAXINT64, &after, &error)
-      || !agent_request_query_int (request, "wait_ms", POLL_DEFAULT_MS, 0, POLL_DEFAULT_MS, &wait_ms, &error))
+      || !agent_request_query_int (request, "wait_ms", POLL_DEFAULT_MS, 0, POLL_DEFAULT_MS, &wait_ms, &error)
+      || !agent_request_query_int (request, "said", 0, 0, G_MAXINT64, &said, &error))
     {
       agent_request_fail (request, error);
       return;
@@ -405,8 +475,8 @@ agent_incoming_get (AgentRequest *request)
 
   agent_lease_renew (&self->lease, g_get_monotonic_time ());
   arm (self);
-  if (self->latest->seq != after)
-    reply_state (request, self->latest);
+  if (self->latest->seq != after || has_said (self, request))
+    reply_state (self, request, self->latest);
   else
     park (self, request, after, poll_ms (self, request));
 }

@@ -261,7 +261,7 @@ static const ApiField qmig_migrate_request_fields[] = {
   OBJECT (QmigMigrateRequest, expect, QmigExpect, qmig_expect, "bounds that decide between exit codes 0 and 8"),
   BOOL (QmigMigrateRequest, hold, "stay at the switch-over gate until released"),
   BOOL (QmigMigrateRequest, rehearsal, "go as far as the gate and back: the destination is thrown away"),
-  BOOL (QmigMigrateRequest, trace_qmp, "tell what is said to the source's QEMU, and what it says, as qmp events"),
+  BOOL (QmigMigrateRequest, trace_qmp, "tell what is said to both QEMUs, and what they say, as qmp events"),
   BOOL (QmigMigrateRequest, no_gate, "of a rehearsal: turn back while the guest runs"),
   STRING (QmigMigrateRequest, policy, "name of the policy; null: default"),
   STRV (QmigMigrateRequest, allow, "postcopy, pause: consent on top of the policy's"),
@@ -375,6 +375,7 @@ static const ApiField qmig_incoming_spec_fields[] = {
   STRV (QmigIncomingSpec, wishes, "to switch on as well, all of them, unless QEMU refuses them on this host"),
   JSON (QmigIncomingSpec, parameters, "an object for migrate-set-parameters"),
   BOOL (QmigIncomingSpec, rehearsal, "a throw-away destination: it never runs, whoever asks"),
+  BOOL (QmigIncomingSpec, trace_qmp, "keep what is said to its QEMU and what it says, for who asks with ?said="),
 };
 TYPE (QmigIncomingSpec, qmig_incoming_spec, "qmig.incoming-spec/1");
 
@@ -397,6 +398,7 @@ static const ApiField qmig_incoming_fields[] = {
   INT (QmigIncoming, resumed_us, "wall clock of RESUME by QEMU, microseconds since 1970 UTC"),
   INT (QmigIncoming, launch_ms, "milliseconds from fork to greeting"),
   INT (QmigIncoming, time_us, "wall clock when answering, microseconds since 1970 UTC"),
+  JSON (QmigIncoming, said, "an array of data of qmp events, each with its time_us by the destination's clock; only after ?said=N, those later than N"),
 };
 TYPE (QmigIncoming, qmig_incoming, "qmig.incoming/1");
 
@@ -502,6 +504,7 @@ static const ApiField qmig_migration_info_fields[] = {
   OBJECT (QmigMigrationInfo, knobs, QmigKnobs, qmig_knobs, "limits in force"),
   OBJECT (QmigMigrationInfo, policy, QmigPolicy, qmig_policy, "the policy with its bounds"),
   BOOL (QmigMigrationInfo, postcopy, "it is in post-copy: there is no way back"),
+  BOOL (QmigMigrationInfo, rehearsal, "it is a rehearsal: it turns back at the gate"),
   OBJECT (QmigMigrationInfo, sample, QmigSample, qmig_sample, "the last sample"),
   OBJECT (QmigMigrationInfo, result, QmigResult, qmig_result, "the result, when it has ended"),
 };

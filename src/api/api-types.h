@@ -285,7 +285,7 @@ typedef struct
   QmigExpect *expect; /* (nullable) */
   gboolean hold;      /* stay at the switch-over gate until released */
   gboolean rehearsal; /* go as far as the gate, and back: the destination is thrown away */
-  gboolean trace_qmp; /* tell what is said to the source's QEMU, and what it says */
+  gboolean trace_qmp; /* tell what is said to both QEMUs, and what they say */
   gboolean no_gate;   /* of a rehearsal: not even that far, the guest is never stopped */
   char *policy;       /* name; NULL: "default" */
   char **allow;       /* "postcopy", "pause" (nullable): consent on top of the policy's */
@@ -436,6 +436,7 @@ typedef struct
   char **wishes;        /* to switch on as well, all of them, unless QEMU refuses them on this host */
   JsonNode *parameters; /* object for migrate-set-parameters (nullable) */
   gboolean rehearsal;   /* it never runs, whoever asks */
+  gboolean trace_qmp;   /* keep what is said to its QEMU, for `said` */
 } QmigIncomingSpec;
 API_DECLARE_VALUE (QmigIncomingSpec, qmig_incoming_spec)
 
@@ -472,6 +473,7 @@ typedef struct
   gint64 resumed_us;     /* wall clock of RESUME by QEMU, unset before */
   gint64 launch_ms;      /* fork to greeting */
   gint64 time_us;        /* wall clock when answering, for the clock offset */
+  JsonNode *said;        /* with ?said=N: array of what was said to and by QEMU after N, which is the last time_us that was had (nullable) */
 } QmigIncoming;
 API_DECLARE_VALUE (QmigIncoming, qmig_incoming)
 
@@ -585,6 +587,7 @@ typedef struct
   QmigKnobs *knobs;
   QmigPolicy *policy;      /* (nullable) before stage 0 is over */
   gboolean postcopy;       /* in post-copy: there is no way back */
+  gboolean rehearsal;      /* it turns back at the gate */
   QmigSample *sample;      /* the last one (nullable) */
   QmigResult *result;      /* when ended (nullable) */
 } QmigMigrationInfo;

@@ -92,7 +92,7 @@ static const CliOption check_options[] = {
 #define EXPECT { "expect", 0, CLI_EXPECT, "BOUND,…", "exit 8 unless kept: downtime=300ms,blackout=400ms,total=2m,rounds=10" }
 
 #define FOLLOW_OPTIONS                                                                                                       \
-  { "trace-qmp", 0, CLI_FLAG, NULL, "tell what is said to the source's QEMU, as events of the type qmp" },                   \
+  { "trace-qmp", 0, CLI_FLAG, NULL, "tell what is said to both QEMUs, as events of the type qmp" },                   \
   { "wait", 0, CLI_FLAG, NULL, "follow to the end; the default" },                                                           \
   { "no-wait", 0, CLI_FLAG, NULL, "print the id and leave; the agent goes on" },                                             \
   { "on-interrupt", 0, CLI_CHOICE, "cancel|detach", "what the first Ctrl-C does (default: cancel)" },                        \

@@ -34,6 +34,8 @@ struct _QmigDestination
   QmigIncoming *state;
   QmigDestinationChanged changed;
   gpointer user_data;
+  QmigTrafficFunc said; /* (nullable) */
+  GObject *said_to;
 };
 
 /* -- the state --------------------------------------------------------------- */
@@ -184,6 +186,13 @@ qmig_destination_new (const QmigIncomingSpec *spec, QmigDestinationChanged chang
   self->state->seq = g_get_real_time ();
 
   return self;
+}
+
+void
+qmig_destination_trace (QmigDestination *self, QmigTrafficFunc said, GObject *owner)
+{
+  self->said = said;
+  self->said_to = owner;
 }
 
 void
@@ -458,6 +467,8 @@ qmig_destination_connect (QmigDestination *self, QmpWait *wait, GError **error)
   self->client = g_steal_pointer (&client);
   g_signal_connect (self->client, "event", G_CALLBACK (on_event), self);
   g_signal_connect (self->client, "closed", G_CALLBACK (on_closed), self);
+  if (self->said != NULL)
+    qmig_traffic_watch (self->client, "destination", self->said, self->said_to);
   set_text (&self->state->qemu_version, qmp_client_get_version_text (self->client));
 
   return TRUE;

@@ -8,7 +8,7 @@
  */
 
 #include "api-types.h"
-#include "qmp-client.h"
+#include "qmig-traffic.h"
 
 G_BEGIN_DECLS
 
@@ -20,6 +20,9 @@ typedef void (*QmigDestinationChanged) (gpointer user_data);
 QmigDestination *qmig_destination_new (const QmigIncomingSpec *spec, QmigDestinationChanged changed, gpointer user_data);
 void qmig_destination_free (QmigDestination *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (QmigDestination, qmig_destination_free)
+
+/* What is said to it from now on, over each of its connections. */
+void qmig_destination_trace (QmigDestination *self, QmigTrafficFunc said, GObject *owner);
 
 /* The process that is this destination; 0 when there is none (any more): phase GONE. */
 void qmig_destination_set_process (QmigDestination *self, gint64 pid, gint64 start_time);

@@ -58,6 +58,23 @@ on_changed (gpointer data)
 }
 
 static void
+on_said (JsonObject *line, gpointer owner)
+{
+  g_autoptr(JsonObject) owned = line;
+
+  json_object_set_int_member (line, "time_us", g_get_real_time ());
+  g_signal_emit_by_name (owner, "said", line);
+}
+
+static void
+attend (QmigHostLocal *self)
+{
+  self->destination = qmig_destination_new (self->spec, on_changed, self);
+  if (self->spec->trace_qmp)
+    qmig_destination_trace (self->destination, on_said, G_OBJECT (self));
+}
+
+static void
 forget (QmigHostLocal *self)
 {
   g_clear_pointer (&self->destination, qmig_destination_free);
@@ -131,7 +148,7 @@ take_up (QmigHostLocal *self, const char *migration, GError **error)
 
   self->spec = g_steal_pointer (&reservation->spec);
   reservation->spec = qmig_incoming_spec_copy (self->spec);
-  self->destination = qmig_destination_new (self->spec, on_changed, self);
+  attend (self);
   if (reservation->held)
     qmig_destination_set_held (self->destination);
   if (!take_up_process (self, reservation, error))
@@ -281,7 +298,7 @@ begin_reservation (QmigHostLocal *self, const QmigIncomingSpec *spec, GError **e
   g_free (self->migration);
   self->migration = g_strdup (spec->migration);
   self->spec = qmig_incoming_spec_copy (spec);
-  self->destination = qmig_destination_new (self->spec, on_changed, self);
+  attend (self);
   self->released = FALSE;
 
   return TRUE;

@@ -6,6 +6,7 @@ G_DEFINE_INTERFACE (QmigHost, qmig_host, G_TYPE_OBJECT)
 static void
 qmig_host_default_init (QmigHostInterface *iface)
 {
+  g_signal_new ("said", QMIG_TYPE_HOST, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL, G_TYPE_NONE, 1, JSON_TYPE_OBJECT);
 }
 
 const char *

@@ -8,6 +8,9 @@
  *
  * Every function blocks in @wait and belongs to the thread that made the
  * object.  Acts may be repeated: recovery calls them again.
+ *
+ * Signal "said": a JsonObject as of qmig-traffic.h, with "time_us" by that host's wall clock, for each word to and from the
+ * destination's QEMU where its spec has trace_qmp; not while nothing listens.
  */
 
 #include <gio/gio.h>

@@ -195,6 +195,7 @@ fill_from_row (QmigJournal *self, JournalQuery *query, QmigMigrationInfo *info, 
   info->source_pid = journal_column_int (query, 11);
   info->last_seq = journal_column_int (query, 12);
   info->hold_wanted = request->hold;
+  info->rehearsal = request->rehearsal;
   info->reason = g_steal_pointer (&request->reason);
   info->who = g_steal_pointer (&request->who);
   info->knobs = g_steal_pointer (&request->knobs);

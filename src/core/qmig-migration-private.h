@@ -97,6 +97,8 @@ extern QmigLimits qmig_limits;
 
 /* qmig-migration-traffic.c: from now on, where the request asks for it; again for each connection. */
 void qmig_migration_trace (QmigMigration *self);
+/* Likewise of the destination's QEMU, as its host tells it. */
+void qmig_migration_trace_host (QmigMigration *self);
 /* @data: (transfer full).  Journalled, then given to the observer. */
 void qmig_migration_emit (QmigMigration *self, const char *type, JsonObject *data);
 /* The last event. */
@@ -105,6 +107,8 @@ void qmig_migration_log (QmigMigration *self, const char *format, ...) G_GNUC_PR
 /* @since_us: monotonic time the stage really began at, or 0 for now. */
 void qmig_migration_enter_stage (QmigMigration *self, QmigStage stage, gint64 since_us);
 void qmig_migration_set_holding (QmigMigration *self, gboolean holding);
+/* As the host calls itself, where all that was given is its URI. */
+void qmig_migration_set_destination_name (QmigMigration *self, const char *name);
 void qmig_migration_set_destination_pid (QmigMigration *self, gint64 pid);
 void qmig_migration_set_sample (QmigMigration *self, const QmigSample *sample);
 gboolean qmig_migration_is_hold_wanted (QmigMigration *self);

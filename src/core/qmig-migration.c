@@ -128,6 +128,15 @@ qmig_migration_set_holding (QmigMigration *self, gboolean holding)
 }
 
 void
+qmig_migration_set_destination_name (QmigMigration *self, const char *name)
+{
+  g_mutex_lock (&self->lock);
+  g_free (self->info->destination);
+  self->info->destination = g_strdup (name);
+  g_mutex_unlock (&self->lock);
+}
+
+void
 qmig_migration_set_destination_pid (QmigMigration *self, gint64 pid)
 {
   g_autoptr(GMutexLocker) locker = g_mutex_locker_new (&self->lock);
@@ -711,6 +720,7 @@ migration_new (const QmigEnv         *env,
   self->info->who = g_strdup (request->who);
   self->info->source_pid = entry->source_pid;
   self->info->hold_wanted = request->hold;
+  self->info->rehearsal = request->rehearsal;
   self->info->last_seq = entry->last_seq;
   qmig_migration_take_bounds (self);
   return self;

@@ -609,6 +609,7 @@ qmig_plan_incoming_spec (const QmigPlan *plan, const QmigMigrateRequest *request
   spec->capabilities = join (capabilities, plan->incoming_capabilities);
   spec->wishes = g_strdupv (plan->incoming_wishes);
   spec->rehearsal = request->rehearsal;
+  spec->trace_qmp = request->trace_qmp;
   spec->parameters = plan->incoming_parameters != NULL ? json_node_copy (plan->incoming_parameters) : NULL;
   return spec;
 }

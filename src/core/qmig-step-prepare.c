@@ -9,6 +9,8 @@
 #include "qmp-commands.h"
 #include "qmp-error.h"
 
+#include <string.h>
+
 #define CLOCK_QUESTIONS 3
 
 /* -- stage 0: check ---------------------------------------------------------- */
@@ -20,9 +22,12 @@ qmig_steps_attach (QmigMigration *self, gboolean may_be_gone, QmpWait *wait, GEr
   g_autoptr(QmpWait) attach = qmp_wait_new_within (wait, "the source's monitor", qmig_limits.attach_ms);
 
   if (self->host == NULL)
-    self->host = self->env->open_host (self->env, entry->destination_uri, error);
-  if (self->host == NULL)
-    return FALSE;
+    {
+      self->host = self->env->open_host (self->env, entry->destination_uri, error);
+      if (self->host == NULL)
+        return FALSE;
+      qmig_migration_trace_host (self);
+    }
   if (self->source == NULL && !(may_be_gone && !qmig_process_is_alive (entry->source_pid, entry->source_start_time)))
     {
       self->source = qmig_instance_attach (entry->vm, entry->source_qmp, entry->source_pid, entry->source_start_time, attach, error);
@@ -119,6 +124,8 @@ qmig_step_check (QmigMigration *self, QmpWait *wait, GError **error)
   self->entry->plan = qmig_steps_plan (self->env, self->entry, self->source, self->host, FALSE, &self->clock, wait, error);
   if (self->entry->plan == NULL)
     return as_unreachable (error);
+  if (strchr (self->entry->request->destination, ':') != NULL && self->entry->plan->destination != NULL)
+    qmig_migration_set_destination_name (self, self->entry->plan->destination);
   self->entry->plan->forecast = qmig_forecast_from_history (self->journal, self->entry->vm, self->entry->plan);
   tell_checks (self, self->entry->plan);
 

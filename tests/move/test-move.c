@@ -102,6 +102,47 @@ test_local (void)
   rig_assert_nothing_left (rig);
 }
 
+/* Both QEMUs' words are told, whether the other one's agent is this one or another. */
+static void
+assert_traced (Rig *rig, const char *destination, const char *host)
+{
+  g_autoptr(RigRun) run = rig_qmig (rig, &rig->alpha, "migrate", rig->vm, destination, "--trace-qmp", NULL);
+  g_autoptr(RigRun) events = rig_qmig (rig, &rig->alpha, "migration", "events", "last", "-o", "jsonl", NULL);
+  g_auto(GStrv) lines = g_strsplit (events->out, "\n", -1);
+  static const char *const theirs[] = { "\"migrate-incoming\"", "\"migrate-set-capabilities\"", "\"cont\"", "\"RESUME\"" };
+  g_autofree char *name = g_strdup_printf ("\"host\":\"%s\"", host);
+  gboolean found[G_N_ELEMENTS (theirs)] = { FALSE };
+  gboolean source = FALSE;
+
+  g_assert_cmpint (run->exit_code, ==, 0);
+  for (char **line = lines; *line != NULL; line++)
+    {
+      gboolean there = strstr (*line, "\"side\":\"destination\"") != NULL;
+
+      source |= strstr (*line, "\"side\":\"source\"") != NULL && strstr (*line, "\"migrate\"") != NULL;
+      for (gsize i = 0; there && i < G_N_ELEMENTS (theirs); i++)
+        found[i] |= strstr (*line, theirs[i]) != NULL && strstr (*line, name) != NULL && strstr (*line, "\"time_us\":") != NULL;
+    }
+  g_assert_true (source);
+  for (gsize i = 0; i < G_N_ELEMENTS (theirs); i++)
+    if (!found[i])
+      g_error ("%s is not told of the destination:\n%s", theirs[i], events->out);
+}
+
+static void
+test_traced (void)
+{
+  g_autoptr(Rig) rig = rig_with_hosts ();
+
+  if (rig == NULL)
+    return;
+  rig_start_guest (rig, BUSY, NULL);
+  assert_traced (rig, "local", "a");
+  assert_traced (rig, rig->beta.uri, "b");
+  rig_assert_one_runs (rig);
+  rig_assert_nothing_left (rig);
+}
+
 static void
 test_tcp (void)
 {
@@ -202,6 +243,7 @@ main (int argc, char **argv)
   g_test_add_func ("/move/started-by-hand", test_started_by_hand);
   g_test_add_func ("/move/there-and-back", test_there_and_back);
   g_test_add_func ("/move/local", test_local);
+  g_test_add_func ("/move/traced", test_traced);
   g_test_add_func ("/move/tcp", test_tcp);
   g_test_add_func ("/move/paused-stays-paused", test_paused_stays_paused);
   g_test_add_func ("/move/held-and-tuned", test_held_and_tuned);
