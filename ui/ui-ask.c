@@ -45,7 +45,7 @@ do_asked (UiContext *context, gpointer user_data)
 static gboolean
 is_prod (const UiModel *model, const QmigMigrationInfo *info, const char *host)
 {
-  const char *names[] = { host, info->source, ui_model_host_name (model, info->destination) };
+  const char *names[] = { host, info->source, ui_model_destination_name (model, info) };
 
   for (gsize i = 0; i < G_N_ELEMENTS (names); i++)
     {
@@ -77,7 +77,7 @@ ui_migration_ask_cancel (UiContext *context, const QmigMigrationInfo *info, cons
 {
   g_autofree char *text
       = g_strdup_printf ("%s stays on %s and goes on there; what was prepared on %s is taken away. It can be tried again at any time.", info->vm,
-                         info->source, ui_model_host_name (context->model, info->destination));
+                         info->source, ui_model_destination_name (context->model, info));
 
   ask (context, info, host, "cancel", "Cancel and roll back", text, "Cancel the move", FALSE);
 }
@@ -104,8 +104,8 @@ ui_migration_ask_postcopy (UiContext *context, const QmigMigrationInfo *info, co
     }
   text = g_strdup_printf ("%s will run on %s at once; the rest of its memory follows by network.\nFrom then on there is NO way back: if the link or %s "
                          "fails, the VM is paused until qmig recover.",
-                         info->vm, ui_model_host_name (context->model, info->destination),
-                          ui_model_host_name (context->model, info->destination));
+                         info->vm, ui_model_destination_name (context->model, info),
+                          ui_model_destination_name (context->model, info));
 
   ask (context, info, host, "postcopy", "Switch to post-copy", text, "Switch", TRUE);
 }

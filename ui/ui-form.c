@@ -31,6 +31,7 @@ enum
   FIELD_TRACE,
   N_FIELDS,
   BUTTON_START = N_FIELDS,
+  BUTTON_REHEARSE,
   BUTTON_CLOSE,
   N_STOPS,
 };
@@ -131,9 +132,9 @@ typed (const Form *self, int field)
   return *text != '\0' ? text : NULL;
 }
 
-/* NULL, and which field is wrong. */
+/* NULL, and which field is wrong.  @rehearsal: to turn back at the gate, where nothing is held */
 static QmigMigrateRequest *
-read_form (const Form *self, GError **error)
+read_form (const Form *self, gboolean rehearsal, GError **error)
 {
   g_autoptr(QmigMigrateRequest) request = qmig_migrate_request_new ();
   g_autoptr(QmigKnobs) knobs = qmig_knobs_new ();
@@ -156,21 +157,24 @@ read_form (const Form *self, GError **error)
   request->destination = g_strdup (destination_of (self));
   request->transport = self->transport > 0 ? g_strdup (transports[self->transport]) : NULL;
   request->policy = self->policy > 0 ? g_strdup (policy_of (self)) : NULL;
-  request->hold = self->on[FIELD_HOLD];
+  request->rehearsal = rehearsal;
+  request->hold = self->on[FIELD_HOLD] && !rehearsal;
   request->trace_qmp = self->on[FIELD_TRACE];
   request->allow = self->on[FIELD_POSTCOPY] ? g_strsplit ("postcopy", ",", -1) : NULL;
   request->reason = g_strdup (typed (self, FIELD_REASON));
   return g_steal_pointer (&request);
 }
 
+/* What the button that has the focus would do. */
 static char *
 command_text (const Form *self)
 {
   GString *text = g_string_new ("qmig ");
+  gboolean rehearsal = self->focus == BUTTON_REHEARSE;
   g_autofree char *vm = g_strdup_printf ("%s/%s", self->host, self->vm_name);
   g_autofree char *quoted = cli_quote_argument (vm);
 
-  g_string_append_printf (text, "%s %s %s", self->check_only ? "check" : "migrate", quoted, destination_of (self));
+  g_string_append_printf (text, "%s %s %s", self->check_only ? "check" : rehearsal ? "rehearse" : "migrate", quoted, destination_of (self));
   if (self->transport > 0)
     g_string_append_printf (text, " --transport %s", transports[self->transport]);
   if (self->policy > 0)
@@ -183,7 +187,7 @@ command_text (const Form *self)
         g_string_append_printf (text, " %s %s", fields[i].option, value);
     }
   for (int i = 0; i < N_FIELDS && !self->check_only; i++)
-    if (self->on[i])
+    if (self->on[i] && !(rehearsal && i == FIELD_HOLD))
       g_string_append_printf (text, " %s", fields[i].option);
   return g_string_free (text, FALSE);
 }
@@ -285,18 +289,6 @@ draw_checks (Form *self, UiPaint *paint, int y, int height)
     }
 }
 
-static int
-draw_button (const Form *self, UiPaint *paint, int y, int x, int stop, const char *text, gboolean on)
-{
-  gboolean focus = self->focus == stop;
-  int end = ui_grid_put (paint->grid, y, x, (on ? UI_ROLE_STRONG : UI_ROLE_DIM) | (focus ? UI_SELECTED : 0), text);
-
-  ui_grid_add_hit (paint->grid, y, x, end - x, UI_HIT_FIELD, stop);
-  if (focus)
-    ui_grid_set_cursor (paint->grid, y, x + 2);
-  return end + 3;
-}
-
 static void
 draw (UiView *view, UiPaint *paint)
 {
@@ -316,11 +308,14 @@ draw (UiView *view, UiPaint *paint)
   ui_grid_put (paint->grid, bottom - 2, 3, UI_ROLE_DIM, "$ ");
   ui_grid_put_field (paint->grid, bottom - 2, 5, MIN (ui_text_width (command) + 1, paint->cols - 8), UI_ROLE_TEXT, command);
   if (!self->check_only)
-    x = draw_button (self, paint, bottom - 1, x, BUTTON_START, may_start (self) ? "[ Start migration ]" : "( Start migration )", may_start (self));
-  x = draw_button (self, paint, bottom - 1, x, BUTTON_CLOSE, "[ Close ]", TRUE);
+    {
+      x = ui_paint_button (paint, bottom - 1, x, BUTTON_START, may_start (self) ? "[ Start migration ]" : "( Start migration )", may_start (self), self->focus == BUTTON_START);
+      x = ui_paint_button (paint, bottom - 1, x, BUTTON_REHEARSE, may_start (self) ? "[ Rehearse ]" : "( Rehearse )", may_start (self), self->focus == BUTTON_REHEARSE);
+    }
+  x = ui_paint_button (paint, bottom - 1, x, BUTTON_CLOSE, "[ Close ]", TRUE, self->focus == BUTTON_CLOSE);
   if (!self->check_only && !may_start (self))
     ui_grid_put_field (paint->grid, bottom - 1, x, paint->cols - x - 1, UI_ROLE_DIM,
-                       self->starting ? "starting …" : "off until the pre-flight has no failure");
+                       self->starting ? "starting …" : "off while a check fails");
   ui_paint_footer (paint, SCREEN, NULL);
 }
 
@@ -351,7 +346,7 @@ static void
 check (Form *self, UiContext *context)
 {
   g_autoptr(GError) error = NULL;
-  g_autoptr(QmigMigrateRequest) request = read_form (self, &error);
+  g_autoptr(QmigMigrateRequest) request = read_form (self, FALSE, &error);
 
   self->changed_us = 0;
   g_clear_pointer (&self->problem, g_free);
@@ -361,7 +356,7 @@ check (Form *self, UiContext *context)
       return;
     }
   self->checking = TRUE;
-  context->request (context, self->host, "POST", "/v1/checks", qmig_migrate_request_to_object (request), &self->parent, checked, self, NULL);
+  context->request (context, self->host, "POST", "/v1/checks?measure=1", qmig_migrate_request_to_object (request), &self->parent, checked, self, NULL);
 }
 
 /* The default first, then by name. */
@@ -415,10 +410,10 @@ started (UiContext *context, JsonObject *answer, const QmigProblem *problem, con
 }
 
 static void
-start (Form *self, UiContext *context)
+start (Form *self, gboolean rehearsal, UiContext *context)
 {
   g_autoptr(GError) error = NULL;
-  g_autoptr(QmigMigrateRequest) request = may_start (self) ? read_form (self, &error) : NULL;
+  g_autoptr(QmigMigrateRequest) request = may_start (self) ? read_form (self, rehearsal, &error) : NULL;
 
   if (error != NULL)
     ui_model_say (context->model, UI_ROLE_FAIL, "%s", error->message);
@@ -469,8 +464,8 @@ choose (Form *self, int by, UiContext *context)
 static void
 activate (Form *self, UiContext *context)
 {
-  if (self->focus == BUTTON_START)
-    start (self, context);
+  if (self->focus == BUTTON_START || self->focus == BUTTON_REHEARSE)
+    start (self, self->focus == BUTTON_REHEARSE, context);
   else if (self->focus == BUTTON_CLOSE)
     context->close (context, &self->parent);
   else if (!choose (self, 1, context))
@@ -506,7 +501,7 @@ act (UiView *view, UiAction action, UiContext *context)
       activate (self, context);
       break;
     case UI_ACTION_START:
-      start (self, context);
+      start (self, FALSE, context);
       break;
     case UI_ACTION_COPY:
       context->copy (context, command);
@@ -567,7 +562,7 @@ form_free (UiView *view)
 }
 
 static const UiViewClass klass
-    = { .name = "migrate", .screen = SCREEN, .draw = draw, .act = act, .type = type, .click = click, .tick = tick, .free = form_free };
+    = { .name = "migrate", .screen = SCREEN, .kept_lines = 3, .draw = draw, .act = act, .type = type, .click = click, .tick = tick, .free = form_free };
 
 UiView *
 ui_form_new (const UiHost *host, const QmigVm *vm, gboolean check_only)

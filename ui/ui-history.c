@@ -129,7 +129,7 @@ draw_row (UiPaint *paint, int y, const UiPast *past, const int *widths)
   const QmigMigrationInfo *info = past->info;
   const QmigResult *result = info->result;
   g_autofree char *when = ui_text_when (started_us (info), paint->model->now_us);
-  g_autofree char *way = g_strdup_printf ("%s → %s", info->source, ui_model_host_name (paint->model, info->destination));
+  g_autofree char *way = g_strdup_printf ("%s → %s", info->source, ui_model_destination_name (paint->model, info));
   g_autofree char *total = ui_text_ms (result != NULL && result->total_ms != QMIG_UNSET ? (double) result->total_ms : NAN);
   g_autofree char *blackout = ui_text_ms (result != NULL ? result->blackout_ms : NAN);
   g_autofree char *passes = ui_text_count (result != NULL ? result->passes : QMIG_UNSET);

@@ -83,10 +83,10 @@ draw_title (Migration *self, UiPaint *paint, const UiRun *run, gint64 edge_us)
   g_autofree char *clock = ui_text_clock ((edge_us - run->start_us) / 1000);
   g_autofree char *word = g_ascii_strup (state_word (run), -1);
   g_autofree char *speed = self->replay ? g_strdup_printf ("REPLAY %s x%g  ", self->playing ? "▶" : "–", self->speed) : g_strdup ("");
-  g_autofree char *right = g_strdup_printf ("%s%s  %s", speed, word, clock);
+  g_autofree char *right = g_strdup_printf ("%s%s%s  %s", info != NULL && info->rehearsal ? "REHEARSAL " : "", speed, word, clock);
   g_autofree char *left = g_strdup_printf ("%s · %s  %s → %s", run->id, info != NULL && info->vm != NULL ? info->vm : "?",
                                            info != NULL && info->source != NULL ? info->source : run->host,
-                                           info != NULL ? ui_model_host_name (paint->model, info->destination) : "?");
+                                           info != NULL ? ui_model_destination_name (paint->model, info) : "?");
 
   ui_paint_title (paint, left, right);
 }

@@ -88,6 +88,19 @@ ui_model_host_name (const UiModel *self, const char *name)
   return name != NULL ? name : "?";
 }
 
+const char *
+ui_model_destination_name (const UiModel *self, const QmigMigrationInfo *info)
+{
+  const char *name = ui_model_host_name (self, info->destination_uri);
+  gboolean known = info->destination_uri != NULL && name != info->destination_uri;
+
+  if (known)
+    return name;
+  if (info->result != NULL && info->result->destination_name != NULL)
+    return info->result->destination_name;
+  return ui_model_host_name (self, info->destination);
+}
+
 UiHost *
 ui_model_add_host (UiModel *self, const char *name, const char *uri, gboolean own)
 {

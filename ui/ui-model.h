@@ -74,6 +74,8 @@ UiHost *ui_model_find_host (const UiModel *self, const char *name);
 UiHost *ui_model_add_host (UiModel *self, const char *name, const char *uri, gboolean own);
 /* What the host at @name, which may be a URI, is called here.  (transfer none) */
 const char *ui_model_host_name (const UiModel *self, const char *name);
+/* Where @info goes, likewise.  (transfer none) */
+const char *ui_model_destination_name (const UiModel *self, const QmigMigrationInfo *info);
 gboolean ui_host_has_label (const UiHost *host, const char *label);
 /* By what the times say now. */
 UiLinkState ui_host_link (const UiModel *self, const UiHost *host);

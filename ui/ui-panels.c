@@ -20,6 +20,9 @@ typedef enum
   STAGE_FAILED,
 } StageState;
 
+static const char *const stage_signs[] = { "·", "▶", "✓", "✗" };
+static const UiRole stage_roles[] = { UI_ROLE_DIM, UI_ROLE_STRONG, UI_ROLE_OK, UI_ROLE_FAIL };
+
 static StageState
 stage_state (const UiRun *run, int stage)
 {
@@ -51,32 +54,54 @@ stage_time (const UiPanels *panels, int stage)
   return g_strdup_printf ("max %s", budget);
 }
 
+/* In one line the stage that is under way has the room for its name, and the others a sign and a number. */
+static void
+draw_short_stages (const UiPanels *panels, int y)
+{
+  UiPaint *paint = panels->paint;
+  int x = 1;
+
+  for (int i = 0; i < QMIG_N_STAGES; i++)
+    {
+      StageState state = stage_state (panels->run, i);
+      g_autofree char *time = stage_time (panels, i);
+      g_autoptr(GString) name = g_string_new (stage_signs[state]);
+
+      g_string_append_printf (name, "%d", i);
+      if (state == STAGE_NOW || state == STAGE_FAILED)
+        g_string_append_printf (name, " %s", stage_words[i]);
+      if (state == STAGE_NOW && i == QMIG_STAGE_PRE_COPY && panels->run->pass > 0)
+        g_string_append_printf (name, " p%d", (int) panels->run->pass);
+      if (state == STAGE_NOW)
+        g_string_append_printf (name, " %s", time);
+      x = ui_grid_put (paint->grid, y, x, stage_roles[state], name->str) + 3;
+    }
+}
+
 int
 ui_panel_stages (const UiPanels *panels, int y)
 {
-  static const char *const signs[] = { "·", "▶", "✓", "✗" };
-  static const UiRole roles[] = { UI_ROLE_DIM, UI_ROLE_STRONG, UI_ROLE_OK, UI_ROLE_FAIL };
   UiPaint *paint = panels->paint;
-  gboolean two_lines = paint->size >= UI_SIZE_COMPACT;
   int width = (paint->cols - 2) / QMIG_N_STAGES;
 
-  if (two_lines)
-    ui_paint_rule (paint, y++, "STAGES", NULL);
+  if (paint->size < UI_SIZE_COMPACT)
+    {
+      draw_short_stages (panels, y);
+      return y + 1;
+    }
+  ui_paint_rule (paint, y++, "STAGES", NULL);
   for (int i = 0; i < QMIG_N_STAGES; i++)
     {
       StageState state = stage_state (panels->run, i);
       g_autofree char *time = stage_time (panels, i);
       g_autofree char *pass = i == QMIG_STAGE_PRE_COPY && panels->run->pass > 0 ? g_strdup_printf (" p%d", (int) panels->run->pass) : g_strdup ("");
       g_autofree char *time_and_pass = g_strconcat (time, pass, NULL);
-      g_autofree char *name = two_lines ? g_strdup_printf ("%s %d %s", signs[state], i, stage_words[i])
-                                        : g_strdup_printf ("%s%d%s%s", signs[state], i, state == STAGE_NOW ? stage_words[i] : "",
-                                                           state == STAGE_NOW ? pass : "");
+      g_autofree char *name = g_strdup_printf ("%s %d %s", stage_signs[state], i, stage_words[i]);
 
-      ui_grid_put_field (paint->grid, y, 1 + i * width, width - 1, roles[state], name);
-      if (two_lines)
-        ui_grid_put_field (paint->grid, y + 1, 3 + i * width, width - 3, state == STAGE_TO_COME ? UI_ROLE_DIM : UI_ROLE_TEXT, time_and_pass);
+      ui_grid_put_field (paint->grid, y, 1 + i * width, width - 1, stage_roles[state], name);
+      ui_grid_put_field (paint->grid, y + 1, 3 + i * width, width - 3, state == STAGE_TO_COME ? UI_ROLE_DIM : UI_ROLE_TEXT, time_and_pass);
     }
-  return y + (two_lines ? 2 : 1);
+  return y + 2;
 }
 
 /* -- knobs --------------------------------------------------------------------------- */

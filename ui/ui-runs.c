@@ -92,7 +92,7 @@ draw_row (UiPaint *paint, int y, const Row *row, const int *widths)
   const QmigSample *sample = run != NULL && run->sample != NULL ? run->sample : info->sample;
   guint style = ui_host_is_stale (paint->model, row->host) ? UI_ROLE_DIM : UI_ROLE_TEXT;
   gboolean bits = paint->look->bits;
-  g_autofree char *way = g_strdup_printf ("%s → %s", info->source, ui_model_host_name (paint->model, info->destination));
+  g_autofree char *way = g_strdup_printf ("%s → %s", info->source, ui_model_destination_name (paint->model, info));
   g_autofree char *pass = g_strdup_printf ("%s%s%.0d", stage_text (info), sample != NULL && info->stage == QMIG_STAGE_PRE_COPY && sample->pass > 0 ? " p" : "",
                                            sample != NULL && info->stage == QMIG_STAGE_PRE_COPY ? (int) MAX (sample->pass, 0) : 0);
   g_autofree char *left = ui_text_bytes (sample != NULL ? sample->remaining_bytes : QMIG_UNSET);

@@ -421,6 +421,17 @@ ui_paint_box (UiPaint *paint, int height, int width, const char *heading, int *y
   *x = left + 2;
 }
 
+int
+ui_paint_button (UiPaint *paint, int y, int x, int stop, const char *text, gboolean on, gboolean focus)
+{
+  int end = ui_grid_put (paint->grid, y, x, (on ? UI_ROLE_STRONG : UI_ROLE_DIM) | (focus ? UI_SELECTED : 0), text);
+
+  ui_grid_add_hit (paint->grid, y, x, end - x, UI_HIT_FIELD, stop);
+  if (focus)
+    ui_grid_set_cursor (paint->grid, y, x + 2);
+  return end + 3;
+}
+
 void
 ui_paint_too_small (UiPaint *paint)
 {
@@ -429,15 +440,17 @@ ui_paint_too_small (UiPaint *paint)
   ui_grid_put_field (paint->grid, 2, 0, paint->cols, UI_ROLE_DIM, "q leaves");
 }
 
+/* Above the footer, and above what of @top has to be seen to be pressed. */
 static void
-draw_notice (UiPaint *paint)
+draw_notice (UiPaint *paint, const UiView *top)
 {
   const UiModel *model = paint->model;
+  int y = paint->rows - 2 - top->klass->kept_lines;
 
   if (model->notice == NULL || model->mono_us > model->notice_mono_us || paint->size == UI_SIZE_TOO_SMALL)
     return;
-  ui_grid_fill (paint->grid, paint->rows - 2, 0, 1, paint->cols, UI_ROLE_TEXT, ' ');
-  ui_grid_put_field (paint->grid, paint->rows - 2, 1, paint->cols - 2, model->notice_role, model->notice);
+  ui_grid_fill (paint->grid, y, 0, 1, paint->cols, UI_ROLE_TEXT, ' ');
+  ui_grid_put_field (paint->grid, y, 1, paint->cols - 2, model->notice_role, model->notice);
 }
 
 void
@@ -462,5 +475,5 @@ ui_screen_draw (UiGrid *grid, const UiModel *model, const UiLook *look, GPtrArra
 
       view->klass->draw (view, &paint);
     }
-  draw_notice (&paint);
+  draw_notice (&paint, g_ptr_array_index (stack, stack->len - 1));
 }

@@ -57,6 +57,7 @@ typedef struct
   const char *name;   /* of the screen, for the state file and --screen */
   guint screen;       /* UiScreen */
   gboolean overlay;   /* what is below stays to be seen */
+  int kept_lines;     /* above the footer, that a notice may not hide */
   void (*draw) (UiView *view, UiPaint *paint);
   /* FALSE: not for this view. */
   gboolean (*act) (UiView *view, UiAction action, UiContext *context);
@@ -163,6 +164,8 @@ void ui_paint_footer (UiPaint *paint, guint screen, const char *note);
 int ui_paint_body_height (const UiPaint *paint);
 /* A frame with a heading in the middle of the screen; what is below it is blotted out.  Sets *@y and *@x to the first cell within. */
 void ui_paint_box (UiPaint *paint, int height, int width, const char *heading, int *y, int *x);
+/* @stop: value of its hit; @on: it can be pressed.  Returns where the next may begin. */
+int ui_paint_button (UiPaint *paint, int y, int x, int stop, const char *text, gboolean on, gboolean focus);
 /* Draws what can be shown on a terminal that is too small. */
 void ui_paint_too_small (UiPaint *paint);
 
@@ -180,6 +183,9 @@ UiView *ui_replay_new (const char *host, const char *id);
 UiView *ui_compare_new (const char *host_a, const char *id_a, const char *host_b, const char *id_b);
 /* The dialog to move a VM; @check_only: it starts nothing */
 UiView *ui_form_new (const UiHost *host, const QmigVm *vm, gboolean check_only);
+/* The dialog to move several to one host; they are added to it. */
+UiView *ui_batch_new (const UiModel *model);
+void ui_batch_add (UiView *batch, const UiHost *host, const QmigVm *vm);
 /* Keys of @screen. */
 UiView *ui_help_new (guint screen);
 /* Commands of @screen, and where else one can go. */
