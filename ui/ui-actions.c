@@ -17,6 +17,7 @@ static const UiActionInfo actions[] = {
 
   { UI_ACTION_MIGRATE, "m", "migrate", UI_SCREEN_VMS, UI_REVERSIBLE, "move the VM: opens the dialog, nothing starts yet", "qmig migrate {vm} DEST" },
   { UI_ACTION_CHECK, "c", "check", UI_SCREEN_VMS, UI_SAFE, "pre-flight only: can it be moved, and what would be done", "qmig check {vm} DEST" },
+  { UI_ACTION_MARK, "Space", "mark", UI_SCREEN_VMS, UI_SAFE, "mark a VM; m then moves all that are marked, Esc drops the marks", NULL },
   { UI_ACTION_START, "F5", "start", UI_SCREEN_FORM, UI_REVERSIBLE, "start the migration as the form says", NULL },
 
   { UI_ACTION_DOWNTIME, "d", "downtime", LIVE, UI_REVERSIBLE, "change the downtime budget of the running migration", "qmig tune {migration} --downtime T" },

@@ -50,6 +50,7 @@ typedef struct
   gboolean reverse;
   char *selected_id; /* the selection follows the VM */
   guint n_all;
+  GHashTable *marked; /* as selected_id */
 } Vms;
 
 /* -- rows ------------------------------------------------------------------------- */
@@ -101,6 +102,20 @@ is_same (const Row *row, const char *id)
   return id != NULL && g_str_has_prefix (id, row->host->name) && strcmp (id + strlen (row->host->name), row->vm->id != NULL ? row->vm->id : "") == 0;
 }
 
+static char *
+row_id (const Row *row)
+{
+  return g_strconcat (row->host->name, row->vm->id, NULL);
+}
+
+static gboolean
+is_marked (const Vms *self, const Row *row)
+{
+  g_autofree char *id = row_id (row);
+
+  return g_hash_table_contains (self->marked, id);
+}
+
 static void
 remember_selected (Vms *self)
 {
@@ -110,7 +125,7 @@ remember_selected (Vms *self)
     return;
   row = &g_array_index (self->rows, Row, self->list.selected);
   g_free (self->selected_id);
-  self->selected_id = g_strconcat (row->host->name, row->vm->id, NULL);
+  self->selected_id = row_id (row);
 }
 
 static void
@@ -240,11 +255,11 @@ move_text (const UiModel *model, const QmigVm *vm)
   if (info == NULL)
     return g_strdup (vm->migration);
   if (info->sample == NULL || info->stage != QMIG_STAGE_PRE_COPY)
-    return g_strdup_printf ("→ %s %s", ui_model_host_name (model, info->destination), qmig_stage_names[info->stage]);
+    return g_strdup_printf ("→ %s %s", ui_model_destination_name (model, info), qmig_stage_names[info->stage]);
   left = ui_text_bytes (info->sample->remaining_bytes);
   if (info->sample->forecast != NULL && info->sample->forecast->eta_ms != QMIG_UNSET)
     eta = ui_text_ms ((double) info->sample->forecast->eta_ms);
-  return g_strdup_printf ("→ %s pass %d %s%s%s", ui_model_host_name (model, info->destination), (int) MAX (info->sample->pass, 0), left, eta != NULL ? " ETA " : "",
+  return g_strdup_printf ("→ %s pass %d %s%s%s", ui_model_destination_name (model, info), (int) MAX (info->sample->pass, 0), left, eta != NULL ? " ETA " : "",
                           eta != NULL ? eta : "");
 }
 
@@ -279,7 +294,7 @@ draw_row (Vms *self, UiPaint *paint, int y, int index, const int *widths)
   ui_table_put (paint, y, columns, widths, COLUMN_ACCEL, style, vm->accelerator != NULL ? vm->accelerator : "–");
   ui_table_put (paint, y, columns, widths, COLUMN_MOVE,
                 stale ? UI_ROLE_DIM : vm->migration != NULL ? UI_ROLE_INFO : vm->problem != NULL ? UI_ROLE_WARN : UI_ROLE_TEXT, move);
-  ui_table_mark (paint, y, index, index == self->list.selected, FALSE);
+  ui_table_mark (paint, y, index, index == self->list.selected, is_marked (self, row));
 }
 
 /* For who opens this the first time. */
@@ -332,7 +347,9 @@ draw_table (Vms *self, UiPaint *paint, int y, int height)
   int widths[N_COLUMNS];
   g_autofree char *filter = ui_filter_hint (&self->filter);
   g_autofree char *sorted = g_ascii_strdown (columns[sortable[self->sort]].title, -1);
-  g_autofree char *hint = g_strdup_printf ("%u of %u%s · sort: %s", self->rows->len, self->n_all, filter, sorted);
+  guint n_marked = g_hash_table_size (self->marked);
+  g_autofree char *marks = n_marked > 0 ? g_strdup_printf (" · %u marked", n_marked) : g_strdup ("");
+  g_autofree char *hint = g_strdup_printf ("%u of %u%s%s · sort: %s", self->rows->len, self->n_all, filter, marks, sorted);
 
   ui_paint_rule (paint, y, "VMS", hint);
   ui_table_fit (columns, N_COLUMNS, paint->cols - 2, widths);
@@ -435,6 +452,40 @@ act_on_row (const Row *row, UiAction action, UiContext *context)
 }
 
 static void
+toggle_mark (Vms *self, const Row *row)
+{
+  char *id = row_id (row);
+
+  if (g_hash_table_remove (self->marked, id))
+    g_free (id);
+  else
+    g_hash_table_add (self->marked, id);
+  self->list.selected = MIN (self->list.selected + 1, (int) self->rows->len - 1);
+  remember_selected (self);
+}
+
+/* Those that a filter hides are marked as well; of those that are gone or move already nothing is left to do. */
+static void
+open_marked (Vms *self, UiContext *context)
+{
+  UiView *batch = ui_batch_new (context->model);
+
+  for (guint i = 0; i < context->model->hosts->len; i++)
+    {
+      const UiHost *host = g_ptr_array_index (context->model->hosts, i);
+
+      for (guint j = 0; host->vms != NULL && j < host->vms->len; j++)
+        {
+          Row row = { host, g_ptr_array_index (host->vms, j) };
+
+          if (is_marked (self, &row) && row.vm->migration == NULL)
+            ui_batch_add (batch, host, row.vm);
+        }
+    }
+  context->push (context, batch);
+}
+
+static void
 export_rows (Vms *self, UiContext *context)
 {
   g_autoptr(GPtrArray) vms = g_ptr_array_new ();
@@ -457,9 +508,18 @@ act (UiView *view, UiAction action, UiContext *context)
       remember_selected (self);
       return TRUE;
     }
+  if (action == UI_ACTION_MIGRATE && g_hash_table_size (self->marked) > 0)
+    {
+      open_marked (self, context);
+      return TRUE;
+    }
   if (act_on_row (row, action, context))
     return TRUE;
-  if (action == UI_ACTION_FILTER)
+  if (action == UI_ACTION_MARK && row != NULL)
+    toggle_mark (self, row);
+  else if (action == UI_ACTION_BACK && g_hash_table_size (self->marked) > 0)
+    g_hash_table_remove_all (self->marked);
+  else if (action == UI_ACTION_FILTER)
     ui_filter_start (&self->filter);
   else if (action == UI_ACTION_SORT)
     self->sort = (self->sort + 1) % G_N_ELEMENTS (sortable);
@@ -512,6 +572,7 @@ vms_free (UiView *view)
 
   ui_filter_clear (&self->filter);
   g_array_unref (self->rows);
+  g_hash_table_unref (self->marked);
   g_free (self->selected_id);
   g_free (self);
 }
@@ -526,6 +587,7 @@ ui_vms_new (void)
 
   self->parent.klass = &klass;
   self->rows = g_array_new (FALSE, FALSE, sizeof (Row));
+  self->marked = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
   ui_filter_init (&self->filter);
   return &self->parent;
 }

@@ -270,9 +270,38 @@ test_form (void)
   fixture_keys (fixture, "Tab Tab Tab Tab 3 0 0 m s Tab");
   check_form (fixture, plan);
   check_all (fixture, "form");
+  /* The button that has the focus is what the command does; a notice leaves it to be seen. */
+  fixture_keys (fixture, "S-Tab S-Tab S-Tab S-Tab S-Tab S-Tab S-Tab");
+  ui_model_say (fixture->model, UI_ROLE_FAIL, "the agent cannot do that now");
+  check_all (fixture, "form-rehearse");
+  fixture->model->notice_mono_us = 0;
+  fixture_keys (fixture, "Enter");
+  g_assert_nonnull (strstr (fixture->asked->str, "\"rehearsal\":true"));
+  fixture_refuse (fixture, "not now");
+  fixture_keys (fixture, "Tab Tab Tab Tab Tab Tab Tab");
   fixture_keys (fixture, "m a x");
   check_form (fixture, refused);
   check_all (fixture, "form-refused");
+}
+
+/* One confirmation for all of them, and what came of each. */
+static void
+test_batch (void)
+{
+  g_autoptr(Fixture) fixture = fixture_new ();
+
+  fixture_push (fixture, ui_vms_new ());
+  fixture_keys (fixture, "Down Space Down Down Space");
+  check_all (fixture, "vms-marked");
+  fixture_keys (fixture, "m");
+  check_all (fixture, "move");
+  fixture_keys (fixture, "F5");
+  check_all (fixture, "move-asked");
+  g_assert_null (strstr (fixture->asked->str, "POST /v1/migrations"));
+  fixture_keys (fixture, "b e t a Tab Enter");
+  g_assert_nonnull (strstr (fixture->asked->str, "POST /v1/migrations"));
+  fixture_refuse (fixture, "cannot move 'web-db': it writes faster than the link");
+  check_all (fixture, "move-results");
 }
 
 static void
@@ -386,6 +415,7 @@ main (int argc, char **argv)
   g_test_add_func ("/ui/golden/replay", test_replay);
   g_test_add_func ("/ui/golden/compare", test_compare);
   g_test_add_func ("/ui/golden/form", test_form);
+  g_test_add_func ("/ui/golden/batch", test_batch);
   g_test_add_func ("/ui/golden/check", test_check);
   g_test_add_func ("/ui/golden/dialogs", test_dialogs);
   g_test_add_func ("/ui/golden/help", test_help);

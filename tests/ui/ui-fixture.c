@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "ui-fixture.h"
 
+#include "api-error.h"
 #include "json-strict.h"
 
 #include <string.h>
@@ -446,6 +447,17 @@ fixture_keys (Fixture *self, const char *keys)
 
   for (char **name = names; *name != NULL; name++)
     do_key (self, ui_key_from_name (*name));
+}
+
+void
+fixture_refuse (Fixture *self, const char *why)
+{
+  g_autoptr(GError) error = g_error_new_literal (QMIG_ERROR, QMIG_EXIT_REFUSED, why);
+
+  g_assert_nonnull (self->answered);
+  self->answered (&self->context, NULL, NULL, error, self->answered_data);
+  drop_answer (self);
+  prune (self);
 }
 
 void

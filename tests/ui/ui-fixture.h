@@ -40,6 +40,7 @@ void fixture_push (Fixture *self, UiView *view);
 void fixture_keys (Fixture *self, const char *keys);
 /* Gives the last request its answer. */
 void fixture_answer (Fixture *self, const char *json);
+void fixture_refuse (Fixture *self, const char *why);
 UiView *fixture_top (Fixture *self);
 /* (transfer full) */
 UiGrid *fixture_draw (Fixture *self, int cols, int rows);
