@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "ui-actions.h"
 
+#include "api-error.h"
+
 #include <string.h>
 
 #define LISTS (UI_SCREEN_VMS | UI_SCREEN_RUNS | UI_SCREEN_LOG | UI_SCREEN_HISTORY | UI_SCREEN_HOSTS)
@@ -98,6 +100,20 @@ static const UiActionInfo actions[] = {
 };
 /* clang-format on */
 
+/* As the config file calls them, in the order of UiAction. */
+static const char *const ids[] = {
+  "none", "up", "down", "page-up", "page-down", "first", "last", "left", "right", "open",
+  "migrate", "check", "start", "downtime", "bandwidth", "throttle", "deadline", "hold", "postcopy", "cancel",
+  "recover", "undo", "stop-vm", "test-host", "play", "phase-back", "phase-on", "slower", "faster", "mark", "compare",
+  "follow", "level", "samples", "filter", "find-next", "find-back", "sort", "reverse", "graph", "zoom-in",
+  "zoom-out", "copy", "export", "next-pane", "prev-pane", "show-vms", "show-runs", "show-log", "show-history",
+  "show-hosts", "units", "theme", "freeze", "redraw", "palette", "help", "back", "close", "quit", NULL,
+};
+G_STATIC_ASSERT (G_N_ELEMENTS (ids) == UI_ACTION_QUIT + 2);
+
+/* Keys that the user wants instead; NULL: those of the table. */
+static char *wanted_keys[UI_ACTION_QUIT + 1];
+
 const UiActionInfo *
 ui_actions_get_all (gsize *n)
 {
@@ -149,10 +165,16 @@ next_name (const char **keys, char name[16])
   return TRUE;
 }
 
+const char *
+ui_actions_keys (const UiActionInfo *info)
+{
+  return wanted_keys[info->action] != NULL ? wanted_keys[info->action] : info->keys;
+}
+
 static gboolean
 has_key (const UiActionInfo *info, int key)
 {
-  const char *keys = info->keys;
+  const char *keys = ui_actions_keys (info);
   char name[16];
 
   while (next_name (&keys, name))
@@ -182,31 +204,87 @@ ui_actions_get (guint screen, UiAction action)
 char *
 ui_actions_first_key (const UiActionInfo *info)
 {
-  const char *keys = info->keys;
+  const char *keys = ui_actions_keys (info);
   char name[16] = "";
 
   next_name (&keys, name);
   return g_strdup (name);
 }
 
-static gboolean
-share_key (const UiActionInfo *a, const UiActionInfo *b)
+/* The name of a key that both are on, or "". */
+static void
+find_shared_key (const UiActionInfo *a, const UiActionInfo *b, char name[16])
 {
-  const char *keys = a->keys;
-  char name[16];
+  const char *keys = ui_actions_keys (a);
 
   while (next_name (&keys, name))
     if (has_key (b, ui_key_from_name (name)))
-      return TRUE;
-  return FALSE;
+      return;
+  name[0] = '\0';
 }
 
 char *
 ui_actions_find_conflict (void)
 {
+  char key[16];
+
   for (gsize i = 0; i < G_N_ELEMENTS (actions); i++)
     for (gsize j = i + 1; j < G_N_ELEMENTS (actions); j++)
-      if ((actions[i].screens & actions[j].screens) != 0 && share_key (&actions[i], &actions[j]))
-        return g_strdup_printf ("'%s' and '%s' share a key of %s", actions[i].help, actions[j].help, actions[j].keys);
+      {
+        if ((actions[i].screens & actions[j].screens) == 0)
+          continue;
+        find_shared_key (&actions[i], &actions[j], key);
+        if (key[0] != '\0')
+          return g_strdup_printf ("'%s' and '%s' are both on the key %s", ids[actions[i].action], ids[actions[j].action], key);
+      }
   return NULL;
+}
+
+static gboolean
+check_keys (const char *id, const char *keys, GError **error)
+{
+  char name[16];
+  const char *rest = keys;
+
+  if (keys[0] == '\0' || keys[0] == ' ')
+    {
+      g_set_error (error, QMIG_ERROR, QMIG_EXIT_USAGE, "'%s' has no key", id);
+      return FALSE;
+    }
+  while (next_name (&rest, name))
+    if (ui_key_from_name (name) == 0)
+      {
+        g_set_error (error, QMIG_ERROR, QMIG_EXIT_USAGE,
+                     "'%s' is no key for '%s': a key is one character, or Up, Down, Left, Right, PgUp, PgDn, Home, End, Enter, Esc, Tab, S-Tab, "
+                     "Space, Backspace, Delete, F1 to F12, Ctrl-A to Ctrl-Z", name, id);
+        return FALSE;
+      }
+  return TRUE;
+}
+
+gboolean
+ui_actions_set_keys (const char *id, const char *keys, GError **error)
+{
+  g_autofree char *all = NULL;
+
+  for (int action = UI_ACTION_NONE + 1; action <= UI_ACTION_QUIT; action++)
+    {
+      if (strcmp (ids[action], id) != 0)
+        continue;
+      if (!check_keys (id, keys, error))
+        return FALSE;
+      g_free (wanted_keys[action]);
+      wanted_keys[action] = g_strdup (keys);
+      return TRUE;
+    }
+  all = g_strjoinv (" ", (char **) ids + 1);
+  g_set_error (error, QMIG_ERROR, QMIG_EXIT_USAGE, "no key does '%s'; there are: %s", id, all);
+  return FALSE;
+}
+
+void
+ui_actions_reset_keys (void)
+{
+  for (gsize i = 0; i < G_N_ELEMENTS (wanted_keys); i++)
+    g_clear_pointer (&wanted_keys[i], g_free);
 }

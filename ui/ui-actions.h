@@ -142,6 +142,12 @@ int ui_key_from_name (const char *name);
 /* The first of its names.  (transfer full) */
 char *ui_actions_first_key (const UiActionInfo *info);
 
+/* Its names of keys, as they are now. */
+const char *ui_actions_keys (const UiActionInfo *info);
+/* Puts the action that is called @id on @keys, names with a blank between, instead of those of the table, on all its screens. */
+gboolean ui_actions_set_keys (const char *id, const char *keys, GError **error);
+void ui_actions_reset_keys (void);
+
 /* Two actions on one key of one screen: (transfer full) (nullable), a sentence naming them. */
 char *ui_actions_find_conflict (void);
 

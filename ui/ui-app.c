@@ -5,6 +5,7 @@
 #include "ui-app-private.h"
 
 #include "api-error.h"
+#include "ui-keys.h"
 #include "ui-signals.h"
 #include "ui-state.h"
 
@@ -530,6 +531,8 @@ qmig_ui_run (const UiOptions *options, GError **error)
   guint n_active;
   int status;
 
+  if (!ui_keys_load (error))
+    return QMIG_EXIT_USAGE;
   app = app_new (options);
   app->fetch = ui_fetch_new (app->model, options->host, options->uri, model_changed, app, error);
   app->term = app->fetch != NULL ? ui_term_new (!options->no_mouse, error) : NULL;

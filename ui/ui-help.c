@@ -45,7 +45,7 @@ danger_word (UiDanger danger)
 static void
 draw_line (UiPaint *paint, int y, const UiActionInfo *info)
 {
-  g_auto(GStrv) keys = g_strsplit (info->keys, " ", -1);
+  g_auto(GStrv) keys = g_strsplit (ui_actions_keys (info), " ", -1);
   g_autofree char *joined = g_strjoinv (", ", keys);
   gboolean wide = paint->cols >= 100 && info->command != NULL;
   int text_width = paint->cols - 24 - (wide ? 38 : 0);

@@ -250,7 +250,8 @@ static const CliOption demo_options[] = {
 #define CONSOLE_ABOUT                                                                                                       \
   "VMs of all hosts, migrations as they run with their curves, forecast and knobs, log, history with replay, hosts; ? shows\n" \
   "the keys of a screen, : its commands. It only looks and asks: the agents do the work, and closing it changes nothing.\n"     \
-  "Without a terminal: qmig watch. Colours: --color, QMIG_COLOR, NO_COLOR; themes: QMIG_THEME=default|light|mono|cb."
+  "Without a terminal: qmig watch. Colours: --color, QMIG_COLOR, NO_COLOR; themes: QMIG_THEME=default|light|mono|cb.\n" \
+  "A group [keys] of the config file has own keys: migrate = M F6; a wrong name there is answered with all that there are."
 
 const CliVerb cli_verbs[] = {
   { NULL, "console", "", "the interactive screen; also opened by 'qmig' alone on a terminal",

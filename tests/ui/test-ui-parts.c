@@ -3,8 +3,10 @@
 /* Cells, text, the table of actions, what views ask for. */
 
 #include "ui-fixture.h"
+#include "ui-keys.h"
 #include "ui-text.h"
 
+#include <glib/gstdio.h>
 #include <string.h>
 
 /* -- cells -------------------------------------------------------------------------- */
@@ -137,6 +139,61 @@ test_actions (void)
       if (all[i].danger != UI_SAFE)
         g_assert_null (strstr (all[i].keys, "Ctrl"));
     }
+}
+
+/* [keys] of a config file with @text; the error's text, or NULL where it is taken.  (transfer full) */
+static char *
+load_keys (const char *text)
+{
+  g_autoptr(GError) error = NULL;
+  g_autofree char *dir = g_dir_make_tmp ("qmig-keys-XXXXXX", NULL);
+  g_autofree char *path = g_build_filename (dir, "qmig.conf", NULL);
+  gboolean good;
+
+  g_assert_true (g_file_set_contents (path, text, -1, NULL));
+  g_setenv ("QMIG_CONFIG", path, TRUE);
+  good = ui_keys_load (&error);
+  g_unsetenv ("QMIG_CONFIG");
+  g_unlink (path);
+  g_rmdir (dir);
+  g_assert_true (good == (error == NULL));
+  return error != NULL ? g_strdup (error->message) : NULL;
+}
+
+static void
+assert_refused (const char *text, const char *words)
+{
+  g_autofree char *message = load_keys (text);
+
+  g_assert_nonnull (message);
+  g_assert_nonnull (strstr (message, words));
+  g_assert_nonnull (strstr (message, "qmig.conf"));
+}
+
+static void
+test_own_keys (void)
+{
+  g_autofree char *good = load_keys ("[keys]\nmigrate = M F6\nzoom-in = +\n");
+  g_autofree char *first = NULL;
+
+  g_assert_cmpstr (good, ==, NULL);
+  g_assert_cmpint (ui_actions_find (UI_SCREEN_VMS, 'M', FALSE), ==, UI_ACTION_MIGRATE);
+  g_assert_cmpint (ui_actions_find (UI_SCREEN_VMS, UI_KEY_F1 + 5, FALSE), ==, UI_ACTION_MIGRATE);
+  g_assert_cmpint (ui_actions_find (UI_SCREEN_VMS, 'm', FALSE), ==, UI_ACTION_NONE);
+  first = ui_actions_first_key (ui_actions_get (UI_SCREEN_VMS, UI_ACTION_MIGRATE));
+  g_assert_cmpstr (first, ==, "M");
+
+  assert_refused ("[keys]\nmigrate = c\n", "'migrate' and 'check' are both on the key c");
+  assert_refused ("[keys]\ncancel = Esc\n", "'cancel' and 'back' are both on the key Esc");
+  assert_refused ("[keys]\nmigrat = M\n", "no key does 'migrat'; there are: up down");
+  assert_refused ("[keys]\nmigrate = Meta-x\n", "'Meta-x' is no key for 'migrate'");
+  assert_refused ("[keys]\nmigrate =\n", "'migrate' has no key");
+  /* Two that change places. */
+  g_free (g_steal_pointer (&good));
+  good = load_keys ("[keys]\nmigrate = c\ncheck = m\n");
+  g_assert_cmpstr (good, ==, NULL);
+  ui_actions_reset_keys ();
+  g_assert_cmpint (ui_actions_find (UI_SCREEN_VMS, 'm', FALSE), ==, UI_ACTION_MIGRATE);
 }
 
 /* Each screen says its keys and has a way back. */
@@ -303,6 +360,7 @@ main (int argc, char **argv)
   g_test_add_func ("/ui/chart/gap", test_chart_gap);
   g_test_add_func ("/ui/theme/choice", test_colour_choice);
   g_test_add_func ("/ui/actions/table", test_actions);
+  g_test_add_func ("/ui/actions/own-keys", test_own_keys);
   g_test_add_func ("/ui/actions/ways-back", test_ways_back);
   g_test_add_func ("/ui/actions/read-only", test_read_only);
   g_test_add_func ("/ui/views/knob-is-sent", test_knob_is_sent);
