@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "api-suggest.h"
+
 #define PREFIX "QMIG-"
 
 const QmigFailure *
@@ -147,4 +149,40 @@ qmig_failure_explain (QmigResult *result, const GPtrArray *checks)
   if (row == NULL)
     row = qmig_failure_for_exit (result->exit_code == QMIG_UNSET ? QMIG_EXIT_ERROR : (QmigExit) result->exit_code);
   set_account (result, row->id, row->cause, row->cure);
+}
+
+/* (transfer full): a list of names that live as long as the program */
+static const char **
+forceable_checks (void)
+{
+  g_autoptr(GPtrArray) names = g_ptr_array_new ();
+
+  for (const QmigFailure *row = qmig_own_failures; row->id != NULL; row++)
+    if (row->check != NULL && row->firm == NULL)
+      g_ptr_array_add (names, (gpointer) row->check);
+  g_ptr_array_add (names, NULL);
+  return (const char **) g_ptr_array_free (g_steal_pointer (&names), FALSE);
+}
+
+gboolean
+qmig_failure_check_forced (char **ids, GError **error)
+{
+  g_autofree const char **forceable = forceable_checks ();
+
+  for (char **id = ids; id != NULL && *id != NULL; id++)
+    {
+      const QmigFailure *row = qmig_failure_for_check (*id);
+      g_autofree char *near = row == NULL ? api_suggest (*id, forceable) : NULL;
+      g_autofree char *all = row == NULL && *near == '\0' ? g_strjoinv (", ", (char **) forceable) : NULL;
+
+      if (row == NULL)
+        g_set_error (error, QMIG_ERROR, QMIG_EXIT_USAGE, "there is no check '%s'%s%s%s", *id, near, all != NULL ? "; those that can be forced: " : "",
+                     all != NULL ? all : "");
+      else if (row->firm != NULL)
+        g_set_error (error, QMIG_ERROR, QMIG_EXIT_USAGE, "the check '%s' cannot be forced: %s", *id, row->firm);
+      else
+        continue;
+      return FALSE;
+    }
+  return TRUE;
 }

@@ -41,7 +41,8 @@ typedef struct
   const char *cause;                     /* one sentence */
   const char *cure;                      /* one or two */
   QmigExit exit_code;                    /* of qmig's own; OK where it depends on when it happens */
-  const char *check;                     /* id of the check it belongs to (nullable) */
+  const char *check;                     /* id of the check it belongs to (nullable) … */
+  const char *firm;                      /* … and why a person cannot force a move past it; NULL: he can */
   const char *texts[QMIG_FAILURE_TEXTS]; /* what QEMU says, '*' for any text; up to the first NULL */
 } QmigFailure;
 
@@ -58,6 +59,8 @@ const QmigFailure *qmig_failure_match (const char *said);
 const QmigFailure *qmig_failure_for_exit (QmigExit code);
 /* %NULL for a check that has no row.  (transfer none) */
 const QmigFailure *qmig_failure_for_check (const char *check_id);
+/* Whether each of @ids (nullable) is a check of a move that may be forced.  @error: QMIG_EXIT_USAGE, with the near miss or the reason */
+gboolean qmig_failure_check_forced (char **ids, GError **error);
 /* The id alone; of a check that has no row that of a refusal.  Never %NULL. */
 const char *qmig_failure_id_for_check (const char *check_id);
 

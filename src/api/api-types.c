@@ -267,6 +267,7 @@ static const ApiField qmig_migrate_request_fields[] = {
   STRV (QmigMigrateRequest, allow, "postcopy, pause: consent on top of the policy's"),
   INT (QmigMigrateRequest, multifd_channels, "parallel channels; 0: one stream; null: as fits link and guest"),
   STRING (QmigMigrateRequest, compression, "none, zstd, zlib (both with multifd), xbzrle"),
+  STRV (QmigMigrateRequest, forced_checks, "ids of checks whose failure only warns"),
   STRING (QmigMigrateRequest, reason, "why, for the history"),
   STRING (QmigMigrateRequest, who, "who asks; filled in by the agent, whatever a caller says"),
   STRING (QmigMigrateRequest, idempotency_key, "a repeated request with this key does not start a second migration"),
@@ -322,6 +323,33 @@ static const ApiField qmig_file_fields[] = {
 };
 TYPE (QmigFile, qmig_file, "qmig.file/1");
 
+static const ApiField qmig_need_fields[] = {
+  REQUIRED_STRING (QmigNeed, kind, "bridge, tap, program, tcp-port, udp-port, socket (served), listen (a socket not served yet), memory, huge-pages, file"),
+  REQUIRED_STRING (QmigNeed, name, "interface, path, ADDRESS:PORT, or size of a huge page in bytes"),
+  STRING (QmigNeed, option, "the option that names it"),
+  INT (QmigNeed, bytes, "bytes of memory that it must have room for"),
+  BOOL (QmigNeed, own, "the source runs with it"),
+  STRING (QmigNeed, problem, "why it does not serve on the destination"),
+};
+TYPE (QmigNeed, qmig_need, "qmig.need/1");
+
+static const ApiField qmig_surroundings_fields[] = {
+  INT (QmigSurroundings, processors, "number of processors"),
+  DOUBLE (QmigSurroundings, load, "mean number of tasks that ran or wanted to, over the last minute"),
+  INT (QmigSurroundings, memory_limit_bytes, "bytes that the tightest limit leaves to a new QEMU; null: there is none"),
+  STRING (QmigSurroundings, memory_limit, "which limit that is"),
+  STRING (QmigSurroundings, run_dir_problem, "why the directories of VMs cannot be made"),
+  INT (QmigSurroundings, other_moves, "migrations of this host, either way, beside the one that is asked about"),
+  STRING (QmigSurroundings, cpu_vendor, "vendor of the processor"),
+  STRING (QmigSurroundings, cpu_model, "model of the processor"),
+  STRV (QmigSurroundings, cpu_flags, "features of the processor, as the kernel names them"),
+  INT (QmigSurroundings, free_ports, "how many ports of the range are free"),
+  STRING (QmigSurroundings, ports_problem, "why the first of the others is not"),
+  INT (QmigSurroundings, certificates_start_s, "seconds since 1970 UTC: from when all its certificates hold"),
+  INT (QmigSurroundings, certificates_end_s, "seconds since 1970 UTC: until when all its certificates hold"),
+};
+TYPE (QmigSurroundings, qmig_surroundings, "qmig.surroundings/1");
+
 static const ApiField qmig_facts_request_fields[] = {
   REQUIRED_STRING (QmigFactsRequest, migration, "id of the migration"),
   STRING (QmigFactsRequest, vm_name, "name the VM would have"),
@@ -333,6 +361,10 @@ static const ApiField qmig_facts_request_fields[] = {
   LIST (QmigFactsRequest, files, qmig_file, "the VM's images, as the source sees them"),
   BOOL (QmigFactsRequest, thorough, "also what costs a start of the binary"),
   STRV (QmigFactsRequest, device_types, "types of the VM's devices"),
+  LIST (QmigFactsRequest, needs, qmig_need, "what the VM's command line needs of its host"),
+  STRING (QmigFactsRequest, listen, "address it is to listen on; null: as the host says"),
+  INT (QmigFactsRequest, port, "first port of the range; null: the host's own"),
+  INT (QmigFactsRequest, port_last, "last port of the range"),
 };
 TYPE (QmigFactsRequest, qmig_facts_request, "qmig.facts-request/1");
 
@@ -353,6 +385,8 @@ static const ApiField qmig_facts_fields[] = {
   LIST (QmigFacts, files, qmig_file, "the VM's images, as seen there"),
   BOOL (QmigFacts, same_binary, "it is the very file that the source runs"),
   JSON (QmigFacts, vmstate, "form of the state of the VM's device types, by type, as QEMU's -dump-vmstate has it"),
+  LIST (QmigFacts, needs, qmig_need, "what the VM's command line needs, as found there"),
+  OBJECT (QmigFacts, surroundings, QmigSurroundings, qmig_surroundings, "the host as it is now"),
 };
 TYPE (QmigFacts, qmig_facts, "qmig.facts/1");
 
@@ -578,6 +612,24 @@ qmig_check_add (GPtrArray *checks, const char *id, QmigCheckStatus status, const
   return check;
 }
 
+void
+qmig_checks_force (GPtrArray *checks, char **forced)
+{
+  for (guint i = 0; forced != NULL && i < checks->len; i++)
+    {
+      QmigCheck *check = g_ptr_array_index (checks, i);
+      g_autofree char *text = check->text;
+
+      if (check->status == QMIG_CHECK_FAIL && g_strv_contains ((const char *const *) forced, check->id))
+        {
+          check->status = QMIG_CHECK_WARN;
+          check->text = g_strdup_printf ("%s (forced by the user)", text);
+        }
+      else
+        g_steal_pointer (&text);
+    }
+}
+
 gboolean
 qmig_checks_refuse (const GPtrArray *checks)
 {
@@ -613,6 +665,8 @@ const ApiType *const qmig_api_types[] = {
   &qmig_check_type,
   &qmig_plan_type,
   &qmig_file_type,
+  &qmig_need_type,
+  &qmig_surroundings_type,
   &qmig_facts_request_type,
   &qmig_facts_type,
   &qmig_incoming_spec_type,

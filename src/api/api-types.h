@@ -291,6 +291,7 @@ typedef struct
   char **allow;       /* "postcopy", "pause" (nullable): consent on top of the policy's */
   gint64 multifd_channels; /* 0: one stream; unset: as fits link and guest */
   char *compression;  /* "none", "zstd", "zlib" (both with multifd), "xbzrle"; NULL: none */
+  char **forced_checks; /* ids (nullable): checks whose failure only warns */
   char *reason;
   char *who;          /* the agent's own word, whatever the caller says */
   char *idempotency_key;
@@ -319,6 +320,8 @@ API_DECLARE_VALUE (QmigCheck, qmig_check)
 /* Appends a verdict to @checks, a list of them.  @way_out: (nullable).  (transfer none) */
 QmigCheck *qmig_check_add (GPtrArray *checks, const char *id, QmigCheckStatus status, const char *way_out, const char *format, ...)
     G_GNUC_PRINTF (5, 6);
+/* A failed check whose id is among @forced (nullable) warns from now on, and says by whose word. */
+void qmig_checks_force (GPtrArray *checks, char **forced);
 /* Whether any of them fails. */
 gboolean qmig_checks_refuse (const GPtrArray *checks);
 /* What each side said that led to it, in a few words.  @source: (nullable); @destination: (nullable) */
@@ -377,6 +380,37 @@ typedef struct
 } QmigFile;
 API_DECLARE_VALUE (QmigFile, qmig_file)
 
+/* Something of its host that the VM's command line names: asked by the source, and answered by the destination. */
+typedef struct
+{
+  char *kind;    /* "bridge", "tap", "program", "tcp-port", "udp-port", "socket", "listen", "memory", "huge-pages", "file" */
+  char *name;    /* interface, path, ADDRESS:PORT, or size of a page in bytes */
+  char *option;  /* that names it: "-netdev net0" */
+  gint64 bytes;  /* (memory, huge-pages) how much of it; unset elsewhere */
+  gboolean own;  /* the source runs with it: on the same machine it is the source that has it */
+  char *problem; /* answer: why it does not serve there (nullable) */
+} QmigNeed;
+API_DECLARE_VALUE (QmigNeed, qmig_need)
+
+/* A host as it is now, beyond what it is; unset where that cannot be told. */
+typedef struct
+{
+  gint64 processors;
+  double load;               /* mean number of tasks that ran or wanted to, over a minute */
+  gint64 memory_limit_bytes; /* what the tightest limit leaves to a new QEMU; unset: there is none */
+  char *memory_limit;        /* which that is (nullable) */
+  char *run_dir_problem;     /* why run directories cannot be made (nullable) */
+  gint64 other_moves;        /* migrations of this host, either way, beside the one that is asked about */
+  char *cpu_vendor;
+  char *cpu_model;
+  char **cpu_flags;
+  gint64 free_ports;         /* of those that were asked for */
+  char *ports_problem;       /* what keeps the first of the others (nullable) */
+  gint64 certificates_start_s; /* since 1970: from when all its certificates hold … */
+  gint64 certificates_end_s;   /* … and until when */
+} QmigSurroundings;
+API_DECLARE_VALUE (QmigSurroundings, qmig_surroundings)
+
 /* What the destination is asked before anything starts: body of POST /v1/facts. */
 typedef struct
 {
@@ -390,6 +424,10 @@ typedef struct
   GPtrArray *files;   /* QmigFile: the VM's images, as the source sees them */
   gboolean thorough;  /* also what costs a start of the binary */
   char **device_types; /* of the VM's devices */
+  GPtrArray *needs;    /* QmigNeed: what the command line needs of the host */
+  char *listen;        /* as the request says (nullable) */
+  gint64 port;         /* likewise; unset: the host's own range */
+  gint64 port_last;
 } QmigFactsRequest;
 API_DECLARE_VALUE (QmigFactsRequest, qmig_facts_request)
 
@@ -412,6 +450,8 @@ typedef struct
   GPtrArray *files;          /* QmigFile: the same as seen there, in order; NULL from one who does not look */
   gboolean same_binary;      /* it is the very file that the source runs */
   JsonNode *vmstate;         /* type → description, as QEMU's -dump-vmstate has it, of those of the VM's device types that have one */
+  GPtrArray *needs;          /* QmigNeed: the same, answered, in order; NULL from one who does not look */
+  QmigSurroundings *surroundings; /* (nullable) likewise */
 } QmigFacts;
 API_DECLARE_VALUE (QmigFacts, qmig_facts)
 

@@ -75,7 +75,8 @@ static const CliOption vm_stop_options[] = {
   { "port", 0, CLI_PORTS, "N|A-B", "port or range of ports it may take (default: as its host says)" },                           \
   { "qemu", 0, CLI_TEXT, "PATH", "QEMU of the destination (default: the path of the source's)" },                            \
   { "target-arg", 0, CLI_TEXTS, "ARG", "append to the destination's command line; may be repeated" },                        \
-  { "new-name", 0, CLI_TEXT, "NAME", "name of the VM on the destination" }
+  { "new-name", 0, CLI_TEXT, "NAME", "name of the VM on the destination" },                                                   \
+  { "force-check", 0, CLI_TEXTS, "ID", "go on though this check fails, where no data is at stake; may be repeated" }
 
 #define NO_MEASURE \
   { "no-measure", 0, CLI_FLAG, NULL, "do not let QEMU count for a moment what the guest writes, nor try the link: the forecast then knows earlier moves alone" }

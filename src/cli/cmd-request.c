@@ -64,6 +64,7 @@ cmd_request_new (Cli *cli)
   request->listen = g_strdup (cli_options_text (cli->options, "listen"));
   request->qemu_binary = g_strdup (cli_options_text (cli->options, "qemu"));
   request->target_args = cli_options_texts (cli->options, "target-arg");
+  request->forced_checks = cli_options_texts (cli->options, "force-check");
   request->knobs = cmd_request_knobs (cli);
   set_means (cli, request);
   request->trace_qmp = cli_options_flag (cli->options, "trace-qmp") > 0;

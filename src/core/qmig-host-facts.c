@@ -7,7 +7,9 @@
 #include "qmig-binary.h"
 #include "qmig-cmdline.h"
 #include "qmig-files.h"
+#include "qmig-needs.h"
 #include "qmig-process.h"
+#include "qmig-surroundings.h"
 #include "qmig-vmstate.h"
 
 #define NEAR_MISSES 8
@@ -193,6 +195,8 @@ qmig_host_facts_read (const QmigEnv *env,
   facts->run_dir = request->migration ? qmig_host_run_dir (env, request->migration) : NULL;
   facts->kvm = facts->host->kvm;
   facts->files = qmig_files_answer (request->files);
+  facts->needs = qmig_needs_answer (request->needs);
+  facts->surroundings = qmig_surroundings_read (env, journal, request);
   if (!fill_binary (facts, request, wait, error) || !fill_name (facts, env, journal, request, error))
     return NULL;
   fill_vmstate (facts, request, wait);

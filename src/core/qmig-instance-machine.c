@@ -17,22 +17,21 @@ is_over (GError *cause, GError **error)
   return TRUE;
 }
 
-/* The file that runs, were it replaced or removed since. */
-static void
-read_vmstate (QmigInstance *self, gboolean thorough, QmigSourceFacts *facts, QmpWait *wait, GError **error)
-{
-  g_autofree char *exe = g_strdup_printf ("/proc/%" G_GINT64_FORMAT "/exe", self->pid);
-
-  facts->vmstate = qmig_vmstate_read (exe, facts->machine, facts->devices->types, thorough, wait, error);
-}
-
 gboolean
-qmig_instance_read_machine (QmigInstance *self, gboolean thorough, QmigSourceFacts *facts, QmpWait *wait, GError **error)
+qmig_instance_read_machine (QmigInstance *self, QmigSourceFacts *facts, QmpWait *wait, GError **error)
 {
   g_autoptr(GError) cause = NULL;
 
   facts->devices = qmp_query_device_tree (self->client, wait, &cause);
-  if (facts->devices != NULL)
-    read_vmstate (self, thorough, facts, wait, &cause);
   return !is_over (cause, error);
+}
+
+/* Of the file that runs, were it replaced or removed since. */
+void
+qmig_instance_read_vmstate (QmigSourceFacts *facts, gboolean thorough, QmpWait *wait)
+{
+  g_autofree char *exe = g_strdup_printf ("/proc/%" G_GINT64_FORMAT "/exe", facts->pid);
+
+  if (facts->devices != NULL)
+    facts->vmstate = qmig_vmstate_read (exe, facts->machine, facts->devices->types, thorough, wait, NULL);
 }

@@ -350,6 +350,7 @@ qmig_source_facts_free (QmigSourceFacts *self)
   g_strfreev (self->capabilities_on);
   g_clear_pointer (&self->parameters, json_object_unref);
   g_strfreev (self->compressions);
+  g_clear_pointer (&self->surroundings, qmig_surroundings_free);
   g_clear_pointer (&self->devices, qmp_device_tree_free);
   g_clear_pointer (&self->vmstate, json_object_unref);
   g_free (self);

@@ -7,6 +7,7 @@
  * that attached it.
  */
 
+#include "api-types.h"
 #include "qmig-process.h"
 #include "qmp-client.h"
 #include "qmp-hmp.h"
@@ -89,14 +90,21 @@ typedef struct
   JsonObject *parameters;   /* of migration, with their values */
   char **compressions;      /* values of multifd-compression */
 
-  /* Of the program and its machine, each unset where it could not be had: qmig_instance_read_machine() */
+  /* Of its host, unset before the destination was asked: when that was, by the wall clock here, and how things stand here. */
+  gint64 asked_us;
+  gint64 answered_us;
+  QmigSurroundings *surroundings; /* (nullable) */
+
+  /* Of the program and its machine, each unset where it could not be had: qmig_instance_read_machine(), qmig_instance_read_vmstate() */
   QmpDeviceTree *devices;   /* (nullable) */
   JsonObject *vmstate;      /* (nullable) type → description, as QEMU's -dump-vmstate has it, of the types of @devices that have one */
 } QmigSourceFacts;
 
 QmigSourceFacts *qmig_instance_read_facts (QmigInstance *self, QmpWait *wait, GError **error);
-/* @thorough: also what costs a start of its binary.  @error: only of @wait's end */
-gboolean qmig_instance_read_machine (QmigInstance *self, gboolean thorough, QmigSourceFacts *facts, QmpWait *wait, GError **error);
+/* The device tree.  @error: only of @wait's end */
+gboolean qmig_instance_read_machine (QmigInstance *self, QmigSourceFacts *facts, QmpWait *wait, GError **error);
+/* What its binary says of the devices' state, in any thread; @thorough: also where that costs a start of the binary. */
+void qmig_instance_read_vmstate (QmigSourceFacts *facts, gboolean thorough, QmpWait *wait);
 void qmig_source_facts_free (QmigSourceFacts *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (QmigSourceFacts, qmig_source_facts_free)
 

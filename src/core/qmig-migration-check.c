@@ -3,6 +3,7 @@
 /* Stage 0 by itself: what a migration would do, for somebody who only asks. */
 
 #include "qmig-forecast.h"
+#include "qmig-plan-surroundings.h"
 #include "qmig-plan.h"
 #include "qmig-steps.h"
 
@@ -16,6 +17,7 @@ add_forecast (const QmigEnv *env, const QmigJournalEntry *entry, QmigInstance *s
     return;
   plan->forecast = measure ? qmig_forecast_measured (env, journal, source, plan, entry->destination_uri, wait)
                            : qmig_forecast_from_history (journal, entry->vm, plan);
+  qmig_plan_judge_forecast (plan);
 }
 
 /* The destination's QEMU as it would be, under a reservation, up to where it listens: it never runs, and is ended at once. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "qmig-plan-means.h"
 
+#include "api-failures.h"
 #include "api-suggest.h"
 #include "qmig-binary.h"
 #include "qmig-cmdline.h"
@@ -82,7 +83,7 @@ qmig_plan_check_request (const QmigMigrateRequest *request, GError **error)
     return fails (error, "only a rehearsal can do without the gate");
   if (request->rehearsal && request->hold)
     return fails (error, "a rehearsal turns back at the gate, and is not held there");
-  return TRUE;
+  return qmig_failure_check_forced (request->forced_checks, error);
 }
 
 /* -- the two QEMUs ----------------------------------------------------------------- */

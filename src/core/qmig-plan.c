@@ -7,7 +7,9 @@
 #include "qmig-check-vmstate.h"
 #include "qmig-cmdline.h"
 #include "qmig-files.h"
+#include "qmig-needs.h"
 #include "qmig-plan-means.h"
+#include "qmig-plan-surroundings.h"
 
 /* A silent source loses its reservation after this long; it is renewed four times as often. */
 #define LEASE_MS 20000
@@ -554,7 +556,10 @@ qmig_plan_make (const QmigMigrateRequest *request,
   check_transport (&p);
   plan_command_line (&p);
   qmig_plan_choose_means (plan, request, source, destination);
+  qmig_needs_judge (destination->needs, plan->same_machine, plan->destination, plan->checks);
+  qmig_plan_judge_surroundings (plan, source, destination);
   plan_commands (&p);
+  qmig_checks_force (plan->checks, request->forced_checks);
   plan->refused = qmig_checks_refuse (plan->checks);
   return plan;
 }

@@ -4,14 +4,18 @@
 
 #include "json-strict.h"
 #include "qmig-forecast.h"
+#include "qmig-needs.h"
+#include "qmig-plan-surroundings.h"
 #include "qmig-plan.h"
 #include "qmig-stream.h"
+#include "qmig-surroundings.h"
 #include "qmp-commands.h"
 #include "qmp-error.h"
 
 #include <string.h>
 
 #define CLOCK_QUESTIONS 3
+#define OWN_SIDE_MS 10000
 
 /* -- stage 0: check ---------------------------------------------------------- */
 
@@ -63,9 +67,51 @@ facts_request (const QmigJournalEntry *entry, const QmigHostInfo *here, const Qm
   request->boot_id = g_strdup (here->boot_id);
   request->source_pid = source->pid;
   request->files = g_ptr_array_ref (source->files);
+  request->needs = qmig_needs_of ((const char *const *) source->argv, source->cwd, (const char *const *) wish->target_args, source->memory_bytes);
+  request->listen = g_strdup (wish->listen);
+  request->port = wish->port;
+  request->port_last = wish->port_last;
   request->thorough = thorough;
   request->device_types = source->devices != NULL ? g_strdupv (source->devices->types) : NULL;
   return request;
+}
+
+/* What the source's side has to say of itself, read in a thread of its own while the destination's agent reads the other's. */
+typedef struct
+{
+  const QmigEnv *env;
+  const QmigFactsRequest *request;
+  QmigSourceFacts *facts;
+  GCancellable *cancellable; /* (nullable) */
+  gboolean thorough;
+} OwnSide;
+
+static gpointer
+read_own_side (gpointer data)
+{
+  OwnSide *self = data;
+  g_autoptr(QmpWait) wait = qmp_wait_new (self->cancellable, "the source's description", OWN_SIDE_MS);
+  g_autoptr(QmigJournal) journal = qmig_journal_open (self->env->state_dir, NULL);
+
+  self->facts->surroundings = qmig_surroundings_read (self->env, journal, self->request);
+  /* What it does not tell stays unknown, and the caller's own wait knows of a cancel. */
+  qmig_instance_read_vmstate (self->facts, self->thorough, wait);
+  return NULL;
+}
+
+/* Both sides at once: neither waits for the other. */
+static QmigFacts *
+read_both_sides (const QmigEnv *env, QmigHost *host, const QmigFactsRequest *request, QmigSourceFacts *facts, gboolean thorough, QmpWait *wait, GError **error)
+{
+  OwnSide own = { env, request, facts, qmp_wait_get_cancellable (wait), thorough };
+  GThread *thread = g_thread_new ("own-side", read_own_side, &own);
+  QmigFacts *theirs;
+
+  facts->asked_us = g_get_real_time ();
+  theirs = qmig_host_get_facts (host, request, wait, error);
+  facts->answered_us = g_get_real_time ();
+  g_thread_join (thread);
+  return theirs;
 }
 
 QmigPlan *
@@ -83,17 +129,14 @@ qmig_steps_plan (const QmigEnv          *env,
   g_autoptr(QmigFileLocks) locks = NULL; /* until the other side has looked */
   g_autoptr(QmigFactsRequest) request = NULL;
   g_autoptr(QmigFacts) theirs = NULL;
-  gint64 asked_us, answered_us;
   QmigPlan *plan;
 
-  if (facts == NULL || !qmig_instance_read_machine (source, thorough, facts, wait, error))
+  if (facts == NULL || !qmig_instance_read_machine (source, facts, wait, error))
     return NULL;
   locks = qmig_file_locks_new (facts->drives, facts->cwd);
   facts->files = qmig_file_locks_questions (locks);
   request = facts_request (entry, here, facts, thorough);
-  asked_us = g_get_real_time ();
-  theirs = qmig_host_get_facts (host, request, wait, error);
-  answered_us = g_get_real_time ();
+  theirs = read_both_sides (env, host, request, facts, thorough, wait, error);
   if (theirs == NULL)
     return NULL;
 
@@ -102,7 +145,7 @@ qmig_steps_plan (const QmigEnv          *env,
   if (plan->same_machine)
     *clock = (QmigClockOffset) { 0, 0 };
   else
-    *clock = (QmigClockOffset) { theirs->host->time_us - (asked_us + answered_us) / 2, (answered_us - asked_us) / 2 };
+    *clock = (QmigClockOffset) { theirs->host->time_us - (facts->asked_us + facts->answered_us) / 2, (facts->answered_us - facts->asked_us) / 2 };
   return plan;
 }
 
@@ -127,6 +170,7 @@ qmig_step_check (QmigMigration *self, QmpWait *wait, GError **error)
   if (strchr (self->entry->request->destination, ':') != NULL && self->entry->plan->destination != NULL)
     qmig_migration_set_destination_name (self, self->entry->plan->destination);
   self->entry->plan->forecast = qmig_forecast_from_history (self->journal, self->entry->vm, self->entry->plan);
+  qmig_plan_judge_forecast (self->entry->plan);
   tell_checks (self, self->entry->plan);
 
   refusal = qmig_plan_refusal (self->entry->plan);
