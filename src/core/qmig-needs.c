@@ -254,8 +254,9 @@ is_among (const GPtrArray *needs, const QmigNeed *wanted)
   return FALSE;
 }
 
-GPtrArray *
-qmig_needs_of (const char *const *source, const char *cwd, const char *const *extra, gint64 memory_bytes)
+/* Of the command line as the destination would get it, on another machine. */
+static GPtrArray *
+look_at_derived (const char *const *source, const char *cwd, const char *const *extra, gint64 memory_bytes)
 {
   QmigCmdlineTarget target = {
     .cwd = cwd,
@@ -265,8 +266,15 @@ qmig_needs_of (const char *const *source, const char *cwd, const char *const *ex
     .extra = extra,
   };
   g_autoptr(QmigCmdlineResult) result = qmig_cmdline_derive (source, &target);
-  g_autoptr(GPtrArray) ours = look (source, memory_bytes);
-  GPtrArray *needs = look ((const char *const *) result->argv, memory_bytes);
+
+  return look ((const char *const *) result->argv, memory_bytes);
+}
+
+GPtrArray *
+qmig_needs_of (const char *const *source, const char *cwd, const char *const *extra, gint64 memory_bytes)
+{
+  g_autoptr(GPtrArray) ours = look_at_derived (source, cwd, NULL, memory_bytes);
+  GPtrArray *needs = look_at_derived (source, cwd, extra, memory_bytes);
 
   for (guint i = 0; i < needs->len; i++)
     ((QmigNeed *) g_ptr_array_index (needs, i))->own = is_among (ours, g_ptr_array_index (needs, i));

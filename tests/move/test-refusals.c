@@ -540,8 +540,8 @@ test_refusal (gconstpointer data)
 
 static const Row rows[] = {
   { "bad-device", set_up_bad_device, QMIG_EXIT_ROLLED_BACK, "'no-such-device' is not a valid device model name", NULL },
-  { "port-taken", set_up_port_taken, QMIG_EXIT_ROLLED_BACK, "Address already in use", NULL },
-  { "range-taken", set_up_range_taken, QMIG_EXIT_ROLLED_BACK, "Address already in use", NULL },
+  { "port-taken", set_up_port_taken, QMIG_EXIT_REFUSED, "Address already in use", "--port" },
+  { "range-taken", set_up_range_taken, QMIG_EXIT_REFUSED, "Address already in use", "--port" },
   { "file-taken", set_up_file_taken, QMIG_EXIT_ROLLED_BACK, "cannot create PID file", NULL },
   { "device-missing-there", set_up_device_missing, QMIG_EXIT_ROLLED_BACK, "Unknown savevm section", NULL },
   { "binary-fails-at-start", set_up_fails_at_start, QMIG_EXIT_ROLLED_BACK, "no good today", NULL },
