@@ -284,5 +284,7 @@ qmig_launcher_remove_run_dir (const char *runtime_dir, const char *run_dir, GErr
   if (!remove_entries (run_dir, error))
     return FALSE;
 
-  return rmdir (run_dir) == 0 || errno == ENOENT || fail (error, "remove", run_dir, errno);
+  /* A read-only file system refuses before it looks whether the directory is there. */
+  return rmdir (run_dir) == 0 || errno == ENOENT || (errno == EROFS && !g_file_test (run_dir, G_FILE_TEST_EXISTS))
+         || fail (error, "remove", run_dir, errno);
 }

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #define SYSTEM_QEMU "/usr/bin/qemu-system-x86_64"
+#define VNC_FIRST_PORT 5900
 #define MIB (1024 * 1024)
 
 /* What the kernel or a guest does by itself has come to pass by then. */
@@ -22,6 +23,7 @@ struct _Scene
   Rig *rig;
   GSocket *taken[2]; /* two ports in a row */
   guint first_port;
+  guint free_port;
   GPid keeper;       /* of beta's mounts, 0 without */
   Place place;
   GPid other;        /* a VM of the same name, 0 without */
@@ -36,8 +38,14 @@ fill_in (const Scene *self, const char *text)
   g_autoptr(GString) filled = g_string_new (text);
   g_autofree char *first = g_strdup_printf ("%u", self->first_port);
   g_autofree char *second = g_strdup_printf ("%u", self->first_port + 1);
+  g_autofree char *display = g_strdup_printf ("%u", self->first_port - VNC_FIRST_PORT);
+  g_autofree char *free_one = g_strdup_printf ("%u", self->free_port);
+  g_autofree char *name = g_strdup_printf ("%s-moved", self->rig->vm);
 
   g_string_replace (filled, "$D", self->rig->dir, 0);
+  g_string_replace (filled, "$N", name, 0);
+  g_string_replace (filled, "$V", display, 0);
+  g_string_replace (filled, "$R", free_one, 0);
   g_string_replace (filled, "$P", first, 0);
   g_string_replace (filled, "$Q", second, 0);
   return g_string_free (g_steal_pointer (&filled), FALSE);
@@ -130,6 +138,10 @@ port_of (GSocket *socket)
 static void
 take_ports (Scene *self)
 {
+  g_autoptr(GSocket) freed = listen_at (0);
+
+  g_assert_nonnull (freed);
+  self->free_port = port_of (freed);
   for (int i = 0; self->taken[1] == NULL; i++)
     {
       g_assert_cmpint (i, <, 1000);

@@ -22,12 +22,12 @@ typedef enum
 typedef enum
 {
   SCENE_FORCED_FAILS,     /* the check was right: the VM stays where it is, and as it was */
-  SCENE_FORCED_GOES,      /* it was a matter of judgement: the VM moves */
   SCENE_CANNOT_BE_FORCED, /* the check says why */
   SCENE_NOT_FORCED,       /* it warns only, or the outcome is the kernel's mood */
 } SceneForced;
 
-/* In all texts "$D" is the directory of the rig, "$P" a port that somebody listens on, "$Q" one behind it likewise. */
+/* In all texts "$D" is the directory of the rig, "$N" another name for the VM, "$P" a port that somebody listens on, "$V" its VNC display,
+ * "$Q" the port behind it, taken likewise, and "$R" one that was free a moment ago. */
 typedef struct
 {
   const char *name;

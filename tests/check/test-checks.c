@@ -82,17 +82,6 @@ assert_forced_fails (Scene *scene, const Way *way)
 }
 
 static void
-assert_forced_goes (Scene *scene, const Way *way)
-{
-  g_autoptr(RigRun) run = scene_force (scene, way->id);
-  g_autoptr(QmigResult) result = NULL;
-
-  assert_contains (run->out, "forced by the user");
-  result = rig_result (run);
-  g_assert_cmpint (result->outcome, ==, QMIG_OUTCOME_COMPLETED);
-}
-
-static void
 assert_cannot_be_forced (Scene *scene, const Way *way)
 {
   g_autoptr(RigRun) run = scene_force (scene, way->id);
@@ -125,9 +114,6 @@ test_way (gconstpointer data)
     {
     case SCENE_FORCED_FAILS:
       assert_forced_fails (scene, way);
-      return;
-    case SCENE_FORCED_GOES:
-      assert_forced_goes (scene, way);
       return;
     case SCENE_CANNOT_BE_FORCED:
       assert_cannot_be_forced (scene, way);

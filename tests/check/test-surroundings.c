@@ -103,6 +103,8 @@ static void no_port (Facts *f) { f->destination->surroundings->free_ports = 0; }
 static void no_run_dir (Facts *f) { f->destination->surroundings->run_dir_problem = g_strdup ("full"); }
 static void other_flags (Facts *f) { g_strfreev (f->destination->surroundings->cpu_flags); f->destination->surroundings->cpu_flags = g_strsplit ("fpu sse", " ", -1); }
 static void more_flags (Facts *f) { g_strfreev (f->destination->surroundings->cpu_flags); f->destination->surroundings->cpu_flags = g_strsplit ("fpu sse avx avx2", " ", -1); }
+static void other_vendor (Facts *f) { g_free (f->destination->surroundings->cpu_vendor); f->destination->surroundings->cpu_vendor = g_strdup ("GenuineIntel"); }
+static void other_model (Facts *f) { g_free (f->destination->surroundings->cpu_model); f->destination->surroundings->cpu_model = g_strdup ("EPYC 2"); }
 static void strict_limit (Facts *f) { f->destination->surroundings->memory_limit_bytes = GIB / 2; f->destination->surroundings->memory_limit = g_strdup ("memory.max"); }
 static void wide_limit (Facts *f) { f->destination->surroundings->memory_limit_bytes = 2 * GIB; f->destination->surroundings->memory_limit = g_strdup ("memory.max"); }
 static void old_and_paused (Facts *f) { f->source.version = 70222; f->source.run_state = QMP_RUN_STATE_PAUSED; }
@@ -155,6 +157,8 @@ static const Row rows[] = {
   { "run-dir/good", nothing, "run-dir", QMIG_CHECK_OK },
   { "run-dir/full", no_run_dir, "run-dir", QMIG_CHECK_FAIL },
   { "cpu/same", nothing, "host-cpu", QMIG_CHECK_OK },
+  { "cpu/vendor", other_vendor, "host-cpu", QMIG_CHECK_FAIL },
+  { "cpu/model", other_model, "host-cpu", QMIG_CHECK_WARN },
   { "cpu/fewer", other_flags, "host-cpu", QMIG_CHECK_FAIL },
   { "cpu/more", more_flags, "host-cpu", QMIG_CHECK_OK },
   { "limit/none", nothing, "memory-limit", QMIG_CHECK_OK },

@@ -4,6 +4,8 @@
 #define ROOT SCENE_NEEDS_ROOT
 #define KVM SCENE_NEEDS_KVM
 #define TCP "--transport tcp --listen 127.0.0.1"
+/* The other machine sees the processes of this one. */
+#define AWAY TCP " --new-name $N"
 #define SYSTEM_QEMU "--qemu /usr/bin/qemu-system-x86_64"
 
 /* clang-format off: a row a paragraph */
@@ -60,15 +62,6 @@ const Way ways[] = {
     .id = "run-dir", .status = QMIG_CHECK_FAIL, .forced = SCENE_FORCED_FAILS },
   { "run-dir-full", ROOT, .mounts = "mkdir -p $D/b/r/vm; mount -t tmpfs -o size=64k none $D/b/r/vm; head -c 64k /dev/zero >$D/b/r/vm/full || :",
     .id = "run-dir", .status = QMIG_CHECK_FAIL, .forced = SCENE_FORCED_FAILS },
-  { "other-processor", ROOT | KVM, .guest = "-cpu host",
-    .mounts = OTHER_MACHINE "; sed 's/^vendor_id.*/vendor_id\\t: OtherVendor/' /proc/cpuinfo >$D/cpuinfo; mount --bind $D/cpuinfo /proc/cpuinfo",
-    .args = TCP, .id = "host-cpu", .status = QMIG_CHECK_FAIL, .forced = SCENE_FORCED_GOES },
-  { "processor-lacks-a-feature", ROOT | KVM, .guest = "-cpu host",
-    .mounts = OTHER_MACHINE "; sed 's/ fpu / /' /proc/cpuinfo >$D/cpuinfo; mount --bind $D/cpuinfo /proc/cpuinfo",
-    .args = TCP, .id = "host-cpu", .status = QMIG_CHECK_FAIL, .forced = SCENE_FORCED_GOES },
-  { "processor-of-another-model", ROOT | KVM, .guest = "-cpu host",
-    .mounts = OTHER_MACHINE "; sed 's/^model name.*/model name\\t: Other/' /proc/cpuinfo >$D/cpuinfo; mount --bind $D/cpuinfo /proc/cpuinfo",
-    .args = TCP, .id = "host-cpu", .status = QMIG_CHECK_WARN, .forced = SCENE_NOT_FORCED },
 
   /* -- disks and files */
   { "disk-not-there", ROOT, .files = "mkdir $D/images; truncate -s 1M $D/images/d.raw", .mounts = "mount -t tmpfs none $D/images",
@@ -78,7 +71,7 @@ const Way ways[] = {
     .mounts = "mount --bind $D/others $D/images", .guest = "-drive file=$D/images/d.raw,format=raw,if=virtio",
     .id = "disk", .status = QMIG_CHECK_FAIL, .forced = SCENE_CANNOT_BE_FORCED, .sample = TRUE },
   { "disk-on-another-machine", ROOT, .files = "mkdir $D/images $D/others; truncate -s 1M $D/images/d.raw $D/others/d.raw",
-    .mounts = OTHER_MACHINE "; mount --bind $D/others $D/images", .guest = "-drive file=$D/images/d.raw,format=raw,if=virtio", .args = TCP,
+    .mounts = OTHER_MACHINE "; mount --bind $D/others $D/images", .guest = "-drive file=$D/images/d.raw,format=raw,if=virtio", .args = AWAY,
     .id = "disk", .status = QMIG_CHECK_FAIL, .forced = SCENE_CANNOT_BE_FORCED },
   { "file-not-there", ROOT, .files = "mkdir $D/data; echo x >$D/data/blob", .mounts = "mount -t tmpfs none $D/data",
     .guest = "-fw_cfg name=opt/org.example/x,file=$D/data/blob",
@@ -114,11 +107,13 @@ const Way ways[] = {
     .id = "compression", .status = QMIG_CHECK_FAIL, .forced = SCENE_CANNOT_BE_FORCED },
 
   /* -- the VM's own ports, sockets and networks */
-  { "forwarded-port-taken", ROOT, .mounts = OTHER_MACHINE, .args = TCP " --target-arg=-netdev --target-arg=user,id=n,hostfwd=tcp:127.0.0.1:$P-:22",
+  { "forwarded-port-taken", ROOT, .mounts = OTHER_MACHINE, .args = AWAY " --target-arg=-netdev --target-arg=user,id=n,hostfwd=tcp:127.0.0.1:$P-:22",
     .id = "port", .status = QMIG_CHECK_FAIL, .forced = SCENE_FORCED_FAILS },
   { "forwarded-port-added", .args = "--target-arg=-netdev --target-arg=user,id=n,hostfwd=tcp:127.0.0.1:$P-:22",
     .id = "port", .status = QMIG_CHECK_FAIL, .forced = SCENE_FORCED_FAILS },
-  { "vnc-port-taken", ROOT, .guest = "-vnc 127.0.0.1:17", .mounts = OTHER_MACHINE, .args = TCP,
+  { "vnc-port-taken", .args = "--target-arg=-vnc --target-arg=127.0.0.1:$V",
+    .id = "port", .status = QMIG_CHECK_FAIL, .forced = SCENE_FORCED_FAILS },
+  { "port-held-by-the-source", ROOT, .guest = "-chardev socket,id=c,host=127.0.0.1,port=$R,server=on,wait=off", .mounts = OTHER_MACHINE, .args = AWAY,
     .id = "port", .status = QMIG_CHECK_FAIL, .forced = SCENE_FORCED_FAILS },
   { "serial-port-taken", .args = "--target-arg=-serial --target-arg=tcp:127.0.0.1:$P,server=on,wait=off",
     .id = "port", .status = QMIG_CHECK_FAIL, .forced = SCENE_FORCED_FAILS },
@@ -137,7 +132,7 @@ const Way ways[] = {
 
   /* -- nothing is broken */
   { "nothing", .id = NULL, .sample = TRUE },
-  { "nothing-between-machines", ROOT, .mounts = OTHER_MACHINE, .args = TCP, .id = NULL },
+  { "nothing-between-machines", ROOT, .mounts = OTHER_MACHINE, .args = AWAY, .id = NULL },
   { "nothing-to-a-newer-program", SCENE_NEEDS_TCG10, .guest = "-machine pc-q35-7.2", .id = NULL },
 
   { NULL },
