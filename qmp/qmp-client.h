@@ -66,7 +66,7 @@ JsonNode *qmp_client_execute_oob (QmpClient   *self,
                                   QmpWait     *wait,
                                   GError     **error) G_GNUC_WARN_UNUSED_RESULT;
 
-/* The asynchronous form of both; the callback runs in the owner's context. */
+/* The asynchronous form of both; the callback runs in the owner's context, whose thread alone may cancel. */
 void qmp_client_execute_async (QmpClient           *self,
                                const char          *command,
                                JsonObject          *arguments,

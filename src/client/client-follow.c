@@ -488,16 +488,20 @@ is_done (const GError *error, gpointer user_data)
   waiting->error = error != NULL ? g_error_copy (error) : NULL;
 }
 
-/* Ends what is under way; what comes of that is told as cancelled. */
-static gboolean
-cancelled (GCancellable *cancellable, gpointer user_data)
+static void
+wake_context (GCancellable *cancellable, gpointer context)
 {
-  QmigFollow *follow = user_data;
+  g_main_context_wakeup (context);
+}
+
+/* Ends what is under way; what comes of that is told as cancelled. */
+static void
+end_if_cancelled (QmigFollow *follow)
+{
   GError *error = NULL;
 
-  if (g_cancellable_set_error_if_cancelled (cancellable, &error))
+  if (g_cancellable_set_error_if_cancelled (follow->cancellable, &error))
     follow_finish (follow, error);
-  return G_SOURCE_REMOVE;
 }
 
 gboolean
@@ -512,21 +516,23 @@ client_follow_within (QmigClient *self,
 {
   Waiting waiting = { .func = func, .user_data = user_data };
   QmigFollow *follow = follow_new (self, migration, after, limits, pass_on, is_done, &waiting);
-  g_autoptr(GSource) cancel = NULL;
+  gulong cancelled = 0;
 
+  /* No GCancellableSource: with GLib 2.74 one that ends while another thread cancels is leaked or used after its end. */
   if (cancellable != NULL)
     {
       follow->cancellable = g_object_ref (cancellable);
-      cancel = g_cancellable_source_new (cancellable);
-      g_source_set_callback (cancel, G_SOURCE_FUNC (cancelled), follow, NULL);
-      g_source_attach (cancel, self->context);
+      cancelled = g_cancellable_connect (cancellable, G_CALLBACK (wake_context), self->context, NULL);
     }
+  end_if_cancelled (follow);
   /* What was under way ends here too: nobody may run this context any more. */
   while (!waiting.done || follow->n_pending > 0)
-    g_main_context_iteration (self->context, TRUE);
+    {
+      g_main_context_iteration (self->context, TRUE);
+      end_if_cancelled (follow);
+    }
 
-  if (cancel != NULL)
-    g_source_destroy (cancel);
+  g_cancellable_disconnect (cancellable, cancelled);
   qmig_follow_stop (follow);
   if (waiting.error == NULL)
     return TRUE;

@@ -55,6 +55,7 @@ gboolean qmig_client_ensure_agent (QmigClient *self, const char *program, GCance
  * @body: (nullable) (transfer none)
  * @timeout_ms: of the whole call
  * @problem: (out) (optional) (transfer full) (nullable): the agent's own account of a refusal
+ * @cancellable: (nullable): to be cancelled by this thread alone
  *
  * Errors: the agent's problem as QMIG_ERROR with its exit code and text;
  * QMIG_EXIT_UNREACHABLE when nobody answers (naming the URI and the reason);
@@ -90,6 +91,7 @@ typedef gboolean (*QmigEventFunc) (const QmigEvent *event, gpointer user_data);
  * qmig_client_follow:
  * @migration: id
  * @after: last seq already seen; 0 for all
+ * @cancellable: (nullable): any thread may cancel it
  *
  * Calls @func for each event in order, without repeat, until the `result`
  * event was delivered, the agent says that nothing more will come (an ended

@@ -291,6 +291,40 @@ test_caller_cancels (void)
   g_string_free (watcher.seen, TRUE);
 }
 
+static gpointer
+cancel_in_thread (gpointer cancellable)
+{
+  g_cancellable_cancel (cancellable);
+  g_object_unref (cancellable);
+  return NULL;
+}
+
+static gboolean
+start_canceller (const QmigEvent *event, gpointer user_data)
+{
+  g_thread_unref (g_thread_new ("canceller", cancel_in_thread, g_object_ref (user_data)));
+  return TRUE;
+}
+
+/* The stream says nothing more and stays open: only the other thread ends the waiting. */
+static void
+test_another_thread_cancels (void)
+{
+  for (guint i = 0; i < 20; i++)
+    {
+      g_autofree char *first = stream (1, 1, FALSE);
+      ScriptedAnswer answers[] = { { first, TRUE } };
+      g_autoptr(ScriptedAgent) agent = scripted_agent_start (answers, 1);
+      g_autoptr(GCancellable) cancellable = g_cancellable_new ();
+      g_autoptr(QmigClient) client = qmig_client_new (agent->uri, NULL);
+      g_autoptr(GError) error = NULL;
+
+      g_assert_false (qmig_client_follow (client, "m-1", 0, start_canceller, cancellable, cancellable, &error));
+      g_assert_error (error, G_IO_ERROR, G_IO_ERROR_CANCELLED);
+      scripted_agent_stop (agent);
+    }
+}
+
 typedef struct
 {
   QmigFollow *follow;
@@ -365,6 +399,7 @@ main (int argc, char **argv)
   g_test_add_func ("/client/follow/refused", test_refused);
   g_test_add_func ("/client/follow/caller-stops", test_caller_stops);
   g_test_add_func ("/client/follow/caller-cancels", test_caller_cancels);
+  g_test_add_func ("/client/follow/another-thread-cancels", test_another_thread_cancels);
   g_test_add_func ("/client/follow/without-waiting", test_without_waiting);
   return g_test_run ();
 }
