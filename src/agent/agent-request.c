@@ -6,6 +6,7 @@
 
 #include <string.h>
 
+#include "api-failures.h"
 #include "json-strict.h"
 #include "qmp-error.h"
 
@@ -81,6 +82,7 @@ agent_problem_to_text (const GError *error, const char *migration)
 
   problem->title = g_utf8_make_valid (error->message, -1);
   problem->exit_code = agent_error_exit (error);
+  problem->error_id = g_strdup (qmig_failure_for_error (problem->title, (QmigExit) problem->exit_code)->id);
   problem->migration = g_strdup (migration);
   return qmig_problem_to_text (problem);
 }

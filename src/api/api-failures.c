@@ -82,6 +82,21 @@ qmig_failure_for_exit (QmigExit code)
   return qmig_failure_for_exit (QMIG_EXIT_ERROR);
 }
 
+/* In what the caller wrote or ended, QEMU's words are only quoted. */
+static gboolean
+is_by_hand (QmigExit code)
+{
+  return code == QMIG_EXIT_USAGE || code == QMIG_EXIT_CANCELLED || code == QMIG_EXIT_INTERRUPTED;
+}
+
+const QmigFailure *
+qmig_failure_for_error (const char *said, QmigExit code)
+{
+  const QmigFailure *row = is_by_hand (code) ? NULL : qmig_failure_match (said);
+
+  return row != NULL ? row : qmig_failure_for_exit (code);
+}
+
 const QmigFailure *
 qmig_failure_for_check (const char *check_id)
 {
@@ -126,28 +141,24 @@ explain_by_check (QmigResult *result, const GPtrArray *checks)
 }
 
 static const QmigFailure *
-match_account (const QmigResult *result)
+find_account (const QmigResult *result)
 {
   g_autofree char *said = g_strjoin ("\n", result->destination_said != NULL ? result->destination_said : "",
                                      result->source_said != NULL ? result->source_said : "", result->error, NULL);
 
-  return qmig_failure_match (said);
+  return qmig_failure_for_error (said, result->exit_code == QMIG_UNSET ? QMIG_EXIT_ERROR : (QmigExit) result->exit_code);
 }
 
 void
 qmig_failure_explain (QmigResult *result, const GPtrArray *checks)
 {
-  gboolean by_hand = result->exit_code == QMIG_EXIT_CANCELLED || result->exit_code == QMIG_EXIT_INTERRUPTED;
-  const QmigFailure *row = NULL;
+  const QmigFailure *row;
 
   if (result->error == NULL || result->error_id != NULL)
     return;
   if (result->exit_code == QMIG_EXIT_REFUSED && explain_by_check (result, checks))
     return;
-  if (!by_hand)
-    row = match_account (result);
-  if (row == NULL)
-    row = qmig_failure_for_exit (result->exit_code == QMIG_UNSET ? QMIG_EXIT_ERROR : (QmigExit) result->exit_code);
+  row = find_account (result);
   set_account (result, row->id, row->cause, row->cure);
 }
 

@@ -57,6 +57,8 @@ const QmigFailure *qmig_failure_find (const char *id);
 /* The row that says the most about @said, sentences of QEMU joined by newlines or "; ".  (transfer none) (nullable) */
 const QmigFailure *qmig_failure_match (const char *said);
 const QmigFailure *qmig_failure_for_exit (QmigExit code);
+/* The row of an error: what @said has of QEMU's known texts, else that of @code.  Never %NULL.  (transfer none) */
+const QmigFailure *qmig_failure_for_error (const char *said, QmigExit code);
 /* %NULL for a check that has no row.  (transfer none) */
 const QmigFailure *qmig_failure_for_check (const char *check_id);
 /* Whether each of @ids (nullable) is a check of a move that may be forced.  @error: QMIG_EXIT_USAGE, with the near miss or the reason */

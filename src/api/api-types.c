@@ -558,6 +558,7 @@ TYPE (QmigEvent, qmig_event, "qmig.event/1");
 static const ApiField qmig_problem_fields[] = {
   STRING (QmigProblem, title, "what failed, where and why"),
   INT (QmigProblem, exit_code, "exit status of the command that hits it"),
+  STRING (QmigProblem, error_id, "stable id of what went wrong"),
   ENUM (QmigProblem, vm_location, qmig_location_names, "side the VM is on"),
   STRING (QmigProblem, migration, "id of the conflicting or failed migration"),
   OBJECT (QmigProblem, plan, QmigPlan, qmig_plan, "why the migration was refused"),

@@ -651,6 +651,7 @@ typedef struct
 {
   char *title;       /* the GError's text */
   gint64 exit_code;  /* QmigExit */
+  char *error_id;    /* "QMIG-E0012": api-failures.h (nullable): of an older agent */
   int vm_location;
   char *migration;   /* the conflicting or failed one (nullable) */
   QmigPlan *plan;    /* why it was refused (nullable) */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "cli-context.h"
 
+#include "api-failures.h"
 #include "cli-format.h"
 
 #include <stdio.h>
@@ -222,6 +223,16 @@ report_refusals (const QmigPlan *plan)
     }
 }
 
+/* The agent knows more of an error than its text. */
+static const char *
+error_id (Cli *cli, const GError *error)
+{
+  const char *said = cli->problem != NULL && g_strcmp0 (cli->problem->title, error->message) == 0 ? cli->problem->error_id : NULL;
+  const QmigFailure *row = said != NULL ? qmig_failure_find (said) : NULL;
+
+  return row != NULL ? row->id : qmig_failure_for_error (error->message, qmig_error_get_exit (error))->id;
+}
+
 void
 cli_report (Cli *cli, const GError *error)
 {
@@ -230,7 +241,7 @@ cli_report (Cli *cli, const GError *error)
   g_autofree char *prefix = cli_paint (&cli->out, CLI_RED, "qmig:");
   g_autofree char *clean = cli_sanitize (error->message);
 
-  g_printerr ("%s %s\n", prefix, clean);
+  g_printerr ("%s %s [%s]\n", prefix, clean, error_id (cli, error));
   if (cli->problem != NULL && cli->problem->plan != NULL)
     report_refusals (cli->problem->plan);
   if (where != NULL)

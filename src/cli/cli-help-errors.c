@@ -4,7 +4,6 @@
 
 #include "cli-help.h"
 
-#include "api-failures.h"
 #include "api-suggest.h"
 
 #include <string.h>
@@ -91,20 +90,25 @@ append_texts (GString *text, const QmigFailure *row)
                           proof_text (row->proof));
 }
 
-char *
-cli_help_error (const char *id, GError **error)
+const QmigFailure *
+cli_help_find_error (const char *id, GError **error)
 {
   const QmigFailure *row = qmig_failure_find (id);
-  GString *text;
 
   if (row == NULL)
     {
       g_autofree char *near = suggest (id);
 
       g_set_error (error, QMIG_ERROR, QMIG_EXIT_USAGE, "there is no error '%s'%s; see 'qmig help errors'", id, near);
-      return NULL;
     }
-  text = g_string_new (NULL);
+  return row;
+}
+
+char *
+cli_help_error (const QmigFailure *row)
+{
+  GString *text = g_string_new (NULL);
+
   g_string_append_printf (text, "%s (%s)\n\nCause: %s\nCure:  %s\n", row->id, row->name, row->cause, row->cure);
   append_texts (text, row);
   if (row->check != NULL)

@@ -3,6 +3,7 @@
 
 /* Help text out of the verb table.  All (transfer full). */
 
+#include "api-failures.h"
 #include "cli-verbs.h"
 
 G_BEGIN_DECLS
@@ -15,7 +16,8 @@ char *cli_help_exit_codes (void);
 /* cli-help-errors.c */
 gboolean cli_help_is_error_id (const char *topic);
 char *cli_help_errors (void);
-/* @id: what cli_help_is_error_id() takes */
-char *cli_help_error (const char *id, GError **error);
+/* @id: what cli_help_is_error_id() takes.  @error: QMIG_EXIT_USAGE with the near miss.  (transfer none) */
+const QmigFailure *cli_help_find_error (const char *id, GError **error);
+char *cli_help_error (const QmigFailure *row);
 
 G_END_DECLS

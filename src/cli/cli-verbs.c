@@ -6,6 +6,7 @@
 #include "cmd.h"
 #include "converge-replay.h"
 #include "demo-report.h"
+#include "failure-values.h"
 #include "pki-values.h"
 
 #include <string.h>
@@ -497,8 +498,9 @@ const CliVerb cli_verbs[] = {
     "qmig help migrate\n"
     "qmig help vm start\n"
     "qmig help E0302\n"
-    "qmig help exit-codes", NULL,
-    NULL, cmd_help, NULL, CLI_NEEDS_NOTHING },
+    "qmig help errors -o json\n"
+    "qmig help exit-codes", "Errors have -o json and --fields; other topics are text in any case.",
+    NULL, cmd_help, &failure_line_type, CLI_NEEDS_NOTHING },
   { NULL, "version", "", "print the version",
     "qmig version", NULL,
     NULL, cmd_version, NULL, CLI_NEEDS_NOTHING },

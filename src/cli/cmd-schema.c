@@ -3,6 +3,7 @@
 #include "cmd.h"
 #include "converge-replay.h"
 #include "demo-report.h"
+#include "failure-values.h"
 #include "pki-values.h"
 
 #include <string.h>
@@ -18,6 +19,7 @@ all_types (void)
   g_ptr_array_add (types, (gpointer) &demo_report_type);
   g_ptr_array_add (types, (gpointer) &certificate_line_type);
   g_ptr_array_add (types, (gpointer) &peer_line_type);
+  g_ptr_array_add (types, (gpointer) &failure_line_type);
   g_ptr_array_add (types, (gpointer) &converge_trace_head_type);
   g_ptr_array_add (types, (gpointer) &converge_replay_type);
   return types;
