@@ -79,6 +79,7 @@ typedef struct
   gint64 setup_ms;     /* from migrate to active */
   gint64 load_ms;      /* from active to a destination that loads */
   gint64 stall_ms;     /* no byte moved in pre-copy */
+  gint64 lease_ms;     /* a silent source loses its reservation after this long */
   gint64 renew_ms;     /* a quarter of the lease */
   gint64 device_ms;    /* from migrate-continue to completed; beyond, the destination hangs */
   gint64 way_back_ms;  /* one undo */

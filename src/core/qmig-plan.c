@@ -11,9 +11,6 @@
 #include "qmig-plan-means.h"
 #include "qmig-plan-surroundings.h"
 
-/* A silent source loses its reservation after this long; it is renewed four times as often. */
-#define LEASE_MS 20000
-
 /* TCG's dirty bitmap misses pages before this version: the destination would get a corrupt guest. */
 #define TCG_TRACKS_DIRTY_PAGES_SINCE 90000
 
@@ -605,7 +602,6 @@ qmig_plan_incoming_spec (const QmigPlan *plan, const QmigMigrateRequest *request
   spec->argv = g_strdupv (plan->argv);
   spec->qmp = g_build_filename (plan->run_dir, "qmig.qmp", NULL);
   spec->memory_bytes = plan->memory_bytes;
-  spec->lease_ms = LEASE_MS;
   spec->transport = g_strdup (plan->transport);
   spec->tls_peer = g_str_equal (plan->transport, "tls") ? g_strdup (plan->tls_peer) : NULL;
   spec->listen = g_strdup (plan->listen);

@@ -235,8 +235,10 @@ gboolean
 qmig_step_prepare (QmigMigration *self, QmpWait *wait, GError **error)
 {
   g_autoptr(QmigIncomingSpec) spec = qmig_plan_incoming_spec (self->entry->plan, self->entry->request, self->id);
-  g_autoptr(QmigIncoming) incoming = qmig_host_prepare (self->host, spec, wait, error);
+  g_autoptr(QmigIncoming) incoming = NULL;
 
+  spec->lease_ms = qmig_limits.lease_ms;
+  incoming = qmig_host_prepare (self->host, spec, wait, error);
   if (incoming == NULL)
     {
       g_prefix_error (error, "cannot prepare the destination on '%s': ", qmig_host_get_name (self->host));

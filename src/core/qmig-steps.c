@@ -9,6 +9,7 @@ QmigLimits qmig_limits = {
   .setup_ms = 30000,
   .load_ms = 10000,
   .stall_ms = 30000,
+  .lease_ms = 20000,
   .renew_ms = 5000,
   .device_ms = 10000,
   .way_back_ms = 60000,

@@ -104,6 +104,8 @@ void rig_kill_qemu (Rig *rig, GPid pid);
 /* Waits until exactly @count QEMUs of the rig are left. */
 void rig_wait_qemus (Rig *rig, guint count);
 
+/* Exactly one QEMU is left, ticks come, and all memory was checked once more without an error after now. */
+void rig_assert_guest_works (Rig *rig);
 /* Where the guest runs now: asserts that it is exactly one QEMU, that ticks come, that all memory was checked once more
  * without an error after now, and that both sides never ticked at once. */
 void rig_assert_one_runs (Rig *rig);
