@@ -316,8 +316,6 @@ do_next (Crash *x, int meeting)
     }
   start_if_dead (x, alpha, NULL);
   wait_over (x);
-  if (x->c->next == NEXT_RECOVER || x->c->next == NEXT_RECOVER_KILLED)
-    recover (x, NULL);
 }
 
 /* -- the proof --------------------------------------------------------------------- */
@@ -461,9 +459,9 @@ judge (Crash *x)
 }
 
 static gboolean
-is_unsettled (const QmigMigrationInfo *info)
+wants_recovery (const CrashCase *c, const QmigMigrationInfo *info)
 {
-  return info->active || info->result == NULL || info->result->outcome == QMIG_OUTCOME_ATTENTION || info->result->next != NULL;
+  return c->next == NEXT_RECOVER || c->next == NEXT_RECOVER_KILLED || info->active || info->result == NULL || info->result->outcome == QMIG_OUTCOME_ATTENTION || info->result->next != NULL;
 }
 
 static void
@@ -497,7 +495,7 @@ crash_case_run (const CrashCase *c)
     g_error ("it needs attention, and should not: %s", first->result->error);
   assert_never_two (&x);
   mend (&x);
-  if (is_unsettled (first))
+  if (wants_recovery (c, first))
     recover (&x, NULL);
   judge (&x);
   crash_clear (&x);

@@ -84,29 +84,38 @@ pass_on (Relay *self, int to, const char *bytes, gssize length)
 }
 
 static gboolean
-carry (Link *link, gboolean back, gboolean *hurt)
+carry (Link *link, gboolean back)
 {
-  int from = back ? link->far : link->fd;
-  RelayMode mode = mode_of (link->relay);
-  char bytes[16384];
-  gssize length;
+  char bytes[65536];
+  gssize length = recv (back ? link->far : link->fd, bytes, sizeof bytes, MSG_DONTWAIT);
 
-  if (mode == RELAY_IS_BROKEN || (*hurt && mode == RELAY_CARRIES))
-    return FALSE;
-  *hurt |= mode != RELAY_CARRIES;
-  if (mode == RELAY_IS_SILENT)
-    return TRUE;
-  if (!is_readable (from))
-    return TRUE;
-  length = recv (from, bytes, sizeof bytes, MSG_DONTWAIT);
   if (length <= 0)
     return length < 0 && (errno == EAGAIN || errno == EINTR);
-  if (back && mode == RELAY_DROPS_ANSWERS)
+  if (back && mode_of (link->relay) == RELAY_DROPS_ANSWERS)
     {
       g_atomic_int_add (&link->relay->dropped, (gint) length);
       return TRUE;
     }
   return pass_on (link->relay, back ? link->fd : link->far, bytes, length);
+}
+
+/* FALSE when it is over. */
+static gboolean
+carry_once (Link *link, gboolean *hurt)
+{
+  GPollFD either[] = { { link->fd, G_IO_IN, 0 }, { link->far, G_IO_IN, 0 } };
+  RelayMode mode = mode_of (link->relay);
+
+  if (mode == RELAY_IS_BROKEN || (*hurt && mode == RELAY_CARRIES))
+    return FALSE;
+  *hurt |= mode != RELAY_CARRIES;
+  if (mode == RELAY_IS_SILENT)
+    {
+      g_usleep (LOOK_MS * 1000);
+      return TRUE;
+    }
+  g_poll (either, G_N_ELEMENTS (either), LOOK_MS);
+  return carry (link, FALSE) && carry (link, TRUE);
 }
 
 static gpointer
@@ -115,9 +124,8 @@ carry_connection (gpointer data)
   Link *link = data;
   gboolean hurt = FALSE;
 
-  while (!g_atomic_int_get (&link->relay->quit) && carry (link, FALSE, &hurt) && carry (link, TRUE, &hurt))
-    if (mode_of (link->relay) == RELAY_IS_SILENT)
-      g_usleep (LOOK_MS * 1000);
+  while (!g_atomic_int_get (&link->relay->quit) && carry_once (link, &hurt))
+    ;
   close (link->fd);
   close (link->far);
   relay_unref (link->relay);
