@@ -98,6 +98,23 @@ tell_leftover (QmigMigration *self)
                           self->entry->plan->destination, self->id);
 }
 
+/* QEMU before 8.1 leaves a VM that was paused there, and moves nothing from there; to run its guest, for however short, is nobody's
+ * right but its owner's.  [QEMU 7.2, migration_iteration_finish()] */
+static void
+tell_postmigrate (QmigMigration *self)
+{
+  QmigResult *result = self->result;
+  g_autofree char *before = NULL;
+
+  if (self->source == NULL || self->source->run_state != QMP_RUN_STATE_POSTMIGRATE)
+    return;
+  before = result->next;
+  result->safe_to_retry = FALSE;
+  result->next = g_strdup_printf ("%s%sthe VM was paused, and its QEMU leaves it in postmigrate, from where it is not moved: `cont`, then `stop`, "
+                                  "by `qmig vm qmp`, bring it back to paused; its guest runs for a moment in between",
+                                  before != NULL ? before : "", before != NULL ? "; after that: " : "");
+}
+
 static void
 end_rolled_back (QmigMigration *self, gsize failed, const GError *cause)
 {
@@ -111,6 +128,7 @@ end_rolled_back (QmigMigration *self, gsize failed, const GError *cause)
     set_end (self->result, QMIG_OUTCOME_REFUSED, qmig_error_get_exit (cause), QMIG_LOCATION_SOURCE, next);
   else
     set_end (self->result, QMIG_OUTCOME_ROLLED_BACK, QMIG_EXIT_ROLLED_BACK, QMIG_LOCATION_SOURCE, next);
+  tell_postmigrate (self);
 }
 
 void

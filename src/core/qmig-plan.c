@@ -60,7 +60,7 @@ check_run_state (const Planning *p)
       return;
 
     case QMP_RUN_STATE_POSTMIGRATE:
-      qmig_check_add (p->plan->checks, "run-state", QMIG_CHECK_FAIL, "`qmig recover` if qmig moved it; otherwise end it, or `cont` it if its copy is surely dead",
+      qmig_check_add (p->plan->checks, "run-state", QMIG_CHECK_FAIL, "`qmig recover` if qmig moved it; otherwise end it, or `cont` it if its copy is surely dead, and `stop` it again if it was paused",
                  "the VM was moved away before (postmigrate): what runs elsewhere must not run here");
       return;
 

@@ -190,6 +190,63 @@ test_agent_killed (gconstpointer data)
   rig_assert_nothing_left (rig);
 }
 
+/* -- a paused VM --------------------------------------------------------------------- */
+
+static void
+tell_source (Rig *rig, const char *command)
+{
+  g_autoptr(RigRun) run = rig_qmig (rig, &rig->alpha, "vm", "qmp", rig->vm, command, NULL);
+
+  g_assert_cmpint (run->exit_code, ==, QMIG_EXIT_OK);
+}
+
+/* What the result says of another try is true, also with a QEMU that leaves the VM in postmigrate. */
+static void
+test_paused (void)
+{
+  g_autoptr(Rig) rig = rig_new ();
+  g_autofree char *fifo = NULL;
+  g_autofree char *fault = NULL;
+  g_autoptr(RigRun) failed = NULL;
+  g_autoptr(RigRun) moved = NULL;
+  g_autoptr(QmigResult) first = NULL;
+  g_autoptr(QmigResult) second = NULL;
+  const char *args[] = { "migrate", NULL, NULL, "-o", "jsonl", NULL };
+  RigPending *pending;
+  int meeting;
+
+  if (rig == NULL)
+    return;
+  fifo = rig_fifo (rig, "fault");
+  fault = g_strdup_printf ("gate-switchover=meet:%s", fifo);
+  rig_start_agent (rig, &rig->alpha, fault);
+  rig_start_agent (rig, &rig->beta, NULL);
+  rig_start_guest (rig, BUSY, NULL);
+  tell_source (rig, "stop");
+  args[1] = rig->vm;
+  args[2] = rig->beta.uri;
+  pending = rig_qmig_begin (rig, &rig->alpha, args);
+  meeting = rig_meet (fifo);
+  rig_kill_qemu (rig, rig_destination_pid (rig));
+  rig_part (meeting);
+  failed = rig_finish (pending);
+  first = rig_result (failed);
+  g_assert_cmpint (failed->exit_code, ==, QMIG_EXIT_ROLLED_BACK);
+  g_assert_cmpint (first->safe_to_retry, ==, g_str_equal (first->vm_state, "paused"));
+  if (!first->safe_to_retry)
+    {
+      g_assert_cmpstr (first->vm_state, ==, "postmigrate");
+      g_assert_nonnull (strstr (first->next, "`cont`, then `stop`"));
+      tell_source (rig, "cont");
+      tell_source (rig, "stop");
+    }
+
+  moved = rig_finish (rig_qmig_begin (rig, &rig->alpha, args));
+  second = rig_result (moved);
+  g_assert_cmpint (moved->exit_code, ==, QMIG_EXIT_OK);
+  g_assert_cmpstr (second->vm_state, ==, "paused");
+}
+
 int
 main (int argc, char **argv)
 {
@@ -206,5 +263,6 @@ main (int argc, char **argv)
 
       g_test_add_data_func (path, &deaths[i], test_agent_killed);
     }
+  g_test_add_func ("/ways-back/destination-killed/paused", test_paused);
   return g_test_run ();
 }
