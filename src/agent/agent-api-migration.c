@@ -334,6 +334,7 @@ recover (AgentRequest *request, const QmigAction *action, GError **error)
   if (migration != NULL)
     {
       agent_log_migration (id, "migration %s is taken up again", id);
+      agent_migrations_forget_end (agent, id);
       agent_migrations_add (agent, migration);
     }
   return migration;

@@ -47,6 +47,16 @@ wake_in_main (gpointer user_data)
   return G_SOURCE_REMOVE;
 }
 
+void
+agent_migrations_forget_end (Agent *agent, const char *migration)
+{
+  Wake *wake = g_new0 (Wake, 1);
+
+  wake->agent = agent;
+  wake->migration = g_strdup (migration);
+  g_main_context_invoke (agent->context, wake_in_main, wake);
+}
+
 /* In the migration's thread. The event itself is in the journal, where the streams read it. */
 void
 agent_migrations_observe (QmigMigration *migration, const QmigEvent *event, gpointer user_data)

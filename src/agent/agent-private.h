@@ -126,6 +126,7 @@ const AgentRoute *agent_routes_get_all (gsize *n);
 
 /* The observer of every migration: passes each event on to the main context. */
 void agent_migrations_observe (QmigMigration *migration, const QmigEvent *event, gpointer agent);
+void agent_migrations_forget_end (Agent *agent, const char *migration);              /* any thread: one that the journal could not take; work goes on */
 void agent_migrations_add (Agent *agent, QmigMigration *migration);                 /* any thread; takes a reference */
 QmigMigration *agent_migrations_lookup (Agent *agent, const char *id);              /* any thread; (transfer full) (nullable) */
 GPtrArray *agent_migrations_list_infos (Agent *agent);                              /* any thread; QmigMigrationInfo */
