@@ -3,68 +3,13 @@
 /* The mover that is measured: the command that a person types. */
 
 #include "bench.h"
-#include "contest.h"
+#include "contest-command.h"
 #include "qmp-events.h"
 
 #include <math.h>
-#include <signal.h>
 #include <string.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 #define PATIENCE_MS 60000
-
-/* -- the limit ------------------------------------------------------------------ */
-
-/* Interrupts the command when its time is over, as a person would: no deadline, which the engine would reckon with. */
-typedef struct
-{
-  GThread *thread;
-  GMutex lock;
-  GCond ended;
-  gboolean over;   /* the command has ended */
-  gboolean late;
-  int process;     /* pidfd */
-  gint64 limit_us;
-} Guard;
-
-static gpointer
-guard (gpointer data)
-{
-  Guard *self = data;
-
-  g_mutex_lock (&self->lock);
-  while (!self->over && !self->late)
-    self->late = !g_cond_wait_until (&self->ended, &self->lock, self->limit_us);
-  if (!self->over)
-    syscall (SYS_pidfd_send_signal, self->process, SIGINT, NULL, 0);
-  g_mutex_unlock (&self->lock);
-  return NULL;
-}
-
-static void
-guard_begin (Guard *self, GPid pid, gint64 limit_ms)
-{
-  g_mutex_init (&self->lock);
-  g_cond_init (&self->ended);
-  self->process = (int) syscall (SYS_pidfd_open, pid, 0);
-  g_assert_cmpint (self->process, >=, 0);
-  self->limit_us = g_get_monotonic_time () + limit_ms * 1000;
-  self->thread = g_thread_new ("guard", guard, self);
-}
-
-static void
-guard_end (Guard *self)
-{
-  g_mutex_lock (&self->lock);
-  self->over = TRUE;
-  g_cond_signal (&self->ended);
-  g_mutex_unlock (&self->lock);
-  g_thread_join (self->thread);
-  close (self->process);
-  g_mutex_clear (&self->lock);
-  g_cond_clear (&self->ended);
-}
 
 /* -- its account ------------------------------------------------------------------ */
 
@@ -116,8 +61,8 @@ take_result (Contest *contest, const RigRun *run, const QmigResult *result)
   f->blackout_ms = result->blackout_ms;
 }
 
-void
-contest_by_qmig (Contest *contest)
+static void
+move (Contest *contest, const char *const *allowed)
 {
   Rig *rig = contest->lab->rig;
   g_autoptr(QmpWait) wait = qmp_wait_new (NULL, "the move by qmig", contest->limit_ms + PATIENCE_MS);
@@ -125,15 +70,20 @@ contest_by_qmig (Contest *contest)
   g_autoptr(QmpClient) source = bench_open_monitor (beside, wait);
   g_autoptr(QmpEventListener) stop = qmp_event_listener_new (source, "STOP");
   g_autofree char *budget = g_strdup_printf ("%ums", contest->workload->budget_ms);
-  const char *more[] = { "--downtime", budget, NULL };
-  RigPending *pending = lab_migrate (contest->lab, &rig->alpha, &rig->beta, more);
-  Guard limit = { 0 };
+  g_auto(GStrv) more = NULL;
+  g_autoptr(GStrvBuilder) arguments = g_strv_builder_new ();
+  RigPending *pending;
+  ContestCommand command;
   g_autoptr(RigRun) run = NULL;
   g_autoptr(QmigResult) result = NULL;
 
-  guard_begin (&limit, rig_pending_pid (pending), contest->limit_ms);
+  g_strv_builder_add_many (arguments, "--downtime", budget, NULL);
+  g_strv_builder_addv (arguments, (const char **) allowed);
+  more = g_strv_builder_end (arguments);
+  pending = lab_migrate (contest->lab, &rig->alpha, &rig->beta, (const char *const *) more);
+  contest_command_begin (&command, rig_pending_pid (pending), contest->limit_ms);
   run = rig_finish (pending);
-  guard_end (&limit);
+  contest_command_end (&command, &contest->figures);
   if (contest->trace != NULL)
     fputs (run->out, contest->trace);
   result = rig_result (run);
@@ -146,4 +96,20 @@ contest_by_qmig (Contest *contest)
     ;
   g_assert_cmpuint (qmp_event_listener_count (stop), >, 0);
   contest->stop_us = contest_monotonic_us (qmp_event_listener_last (stop)->timestamp_us);
+}
+
+void
+contest_by_qmig (Contest *contest)
+{
+  static const char *const nothing[] = { NULL };
+
+  move (contest, nothing);
+}
+
+void
+contest_by_qmig_with_postcopy (Contest *contest)
+{
+  static const char *const postcopy[] = { "--allow", "postcopy", NULL };
+
+  move (contest, postcopy);
 }

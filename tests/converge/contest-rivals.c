@@ -53,6 +53,7 @@ struct _Rival
   gint64 resume_us;
   gboolean loaded;
   gboolean cancelled;
+  gint64 cancelled_us;
   QmigSampler sampler;
 };
 
@@ -212,6 +213,7 @@ mind_limit (Rival *rival, gint64 limit_us, QmpWait *wait)
   if (rival->cancelled || g_get_monotonic_time () < limit_us)
     return;
   rival->cancelled = TRUE;
+  rival->cancelled_us = g_get_monotonic_time ();
   g_assert_true (qmp_migrate_cancel (rival->source, wait, NULL));
 }
 
@@ -308,6 +310,8 @@ move (Contest *contest, const Rule *rule)
     {
       contest->note = why_not (&rival, wait);
       kill (rival.pid, SIGKILL);
+      if (rival.cancelled)
+        contest->figures.cancel_ms = (g_get_monotonic_time () - rival.cancelled_us) / 1000.0;
     }
   g_signal_handlers_disconnect_by_data (rival.source, &rival);
   g_signal_handlers_disconnect_by_data (rival.destination, &rival);

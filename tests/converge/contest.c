@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "contest.h"
+#include "contest-command.h"
 
 #include <errno.h>
 #include <math.h>
@@ -26,11 +26,11 @@ const ContestWorkload contest_workloads[] = {
 const gsize contest_n_workloads = G_N_ELEMENTS (contest_workloads);
 
 const ContestMover contest_movers[] = {
-  { "qmig", "qmig migrate --downtime BUDGET, and no other option that bears on it", TRUE, contest_by_qmig },
+  { "qmig", "qmig migrate --downtime BUDGET, and no other option that bears on it", TRUE, NULL, contest_by_qmig },
   { "proxmox", "Proxmox' rule: limit 100 ms, doubled whenever more was left than before at more than 5 looks; auto-converge on; without xbzrle",
-    FALSE, contest_by_proxmox_rule },
-  { "plain", "QEMU alone: limit BUDGET, bandwidth without limit", FALSE, contest_by_plain_qemu },
-  { "auto-converge", "the same with auto-converge as QEMU has it by default", FALSE, contest_by_auto_converge },
+    FALSE, NULL, contest_by_proxmox_rule },
+  { "plain", "QEMU alone: limit BUDGET, bandwidth without limit", FALSE, NULL, contest_by_plain_qemu },
+  { "auto-converge", "the same with auto-converge as QEMU has it by default", FALSE, NULL, contest_by_auto_converge },
 };
 const gsize contest_n_movers = G_N_ELEMENTS (contest_movers);
 
@@ -52,6 +52,8 @@ set_up (Contest *contest, const ContestMover *mover)
     return FALSE;
   if (mover->agents && !lab_start_agents (lab, NULL))
     return FALSE;
+  contest->managers[0] = lab->rig->alpha.agent;
+  contest->managers[1] = lab->rig->beta.agent;
   lab->rig->memory_mib = w->memory_mib;
   contest->config = g_strdup_printf ("ws=%u;rate=%u;fill=%u;check=2", w->set_mib, w->rate_mib_per_s, w->fill_mib);
   return TRUE;
@@ -74,12 +76,15 @@ written_mib_per_s (Rig *rig)
 }
 
 static void
-start_guest (Contest *contest)
+start_guest (Contest *contest, const ContestMover *mover)
 {
   Rig *rig = contest->lab->rig;
   g_autofree char *beside = g_strdup_printf ("unix:%s/" CONTEST_BESIDE ",server=on,wait=off", rig->dir);
 
-  rig_start_guest (rig, contest->config, (const char *const[]) { "-qmp", beside, NULL });
+  if (mover->start_guest != NULL)
+    mover->start_guest (contest);
+  else
+    rig_start_guest (rig, contest->config, (const char *const[]) { "-qmp", beside, NULL });
   contest->figures.written_mib_per_s = written_mib_per_s (rig);
 }
 
@@ -133,7 +138,7 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Contest, contest_clear)
 gboolean
 contest_run (const ContestWorkload *workload, const ContestMover *mover, gint64 limit_ms, const char *trace, ContestFigures *figures, char **note)
 {
-  static const ContestFigures nothing = { 0, NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN, 0 };
+  static const ContestFigures nothing = { 0, NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN, 0, NAN, NAN, NAN };
   g_auto(Contest) contest = { .workload = workload, .limit_ms = limit_ms, .figures = nothing };
 
   contest.lab = lab_new (&lab_transports[0], rig_new);
@@ -141,9 +146,11 @@ contest_run (const ContestWorkload *workload, const ContestMover *mover, gint64 
     return FALSE;
   if (trace != NULL && (contest.trace = fopen (trace, "w")) == NULL)
     g_error ("cannot write %s: %s", trace, g_strerror (errno));
-  start_guest (&contest);
+  start_guest (&contest, mover);
+  contest_usage_before (&contest);
   contest.began_us = g_get_monotonic_time ();
   mover->move (&contest);
+  contest_usage_after (&contest);
   take_gaps (&contest);
   rig_assert_one_runs (contest.lab->rig);
   *figures = contest.figures;

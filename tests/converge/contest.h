@@ -46,6 +46,9 @@ typedef struct
   double throttle_percent;  /* the most that was seen */
   double written_mib_per_s; /* what the guest wrote before it was moved */
   double postcopy;          /* 1: it ended in post-copy */
+  double cancel_ms;         /* from the request to give up to the end of the command, or of the destination */
+  double cpu_ms;            /* of the command and of the daemons behind it on both hosts, without QEMU */
+  double memory_mib;        /* sum of the most that each of these held */
 } ContestFigures;
 
 /* One run, while it goes on. */
@@ -59,6 +62,7 @@ typedef struct
   gint64 began_us;
   gint64 stop_us;      /* monotonic; 0: the guest was never stopped */
   GPid destination;    /* (rivals): ours to end; 0: none */
+  GPid managers[2];    /* daemons that do the work, one a host; 0: none */
   ContestFigures figures;
   char *note;          /* (nullable): why it was not finished */
 } Contest;
@@ -67,8 +71,9 @@ typedef struct
 {
   const char *name;
   const char *about;
-  gboolean agents;                 /* it needs them */
-  void (*move) (Contest *contest); /* returns when the guest runs on one side alone, by its own account */
+  gboolean agents;                        /* it needs them */
+  void (*start_guest) (Contest *contest); /* (nullable): with a guest of its own making; it puts a monitor at CONTEST_BESIDE */
+  void (*move) (Contest *contest);        /* returns when the guest runs on one side alone, by its own account */
 } ContestMover;
 
 extern const ContestMover contest_movers[];
@@ -91,6 +96,7 @@ gboolean contest_run (const ContestWorkload *workload, const ContestMover *mover
 /* A moment of QEMU's wall clock on this machine's monotonic one. */
 gint64 contest_monotonic_us (gint64 wall_us);
 void contest_by_qmig (Contest *contest);
+void contest_by_qmig_with_postcopy (Contest *contest);
 void contest_by_plain_qemu (Contest *contest);
 void contest_by_auto_converge (Contest *contest);
 void contest_by_proxmox_rule (Contest *contest);
