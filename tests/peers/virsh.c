@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #define PATIENCE_MS 60000
-#define URI_HERE "qemu:///system"
+#define URI_HERE "qemu+tcp://" NET_ALPHA "/system"
 #define URI_THERE "qemu+tcp://" NET_BETA "/system"
 
 gboolean
@@ -119,13 +119,17 @@ run (Contest *contest, const char *const *argv)
   return status;
 }
 
-/* In mounts of its own, which only this host's processes see. */
+/* In mounts of its own, which only this host's processes see. libvirtd wants to know the user of Debian's libvirt-daemon-system, even to run as
+ * another. */
 static GPid
 start_daemon (Contest *contest, const RigHost *host)
 {
-  static const char script[] = "for dir in /run /etc/libvirt /var/lib/libvirt /var/cache/libvirt /var/log/libvirt; do\n"
+  static const char script[] = "for dir in /run /etc/libvirt /var/lib /var/cache /var/log; do\n"
                                "  mount -t tmpfs tmpfs \"$dir\" || exit 1\n"
                                "done\n"
+                               "{ cat /etc/passwd; echo libvirt-qemu:x:64055:64055::/:/bin/false; } >/run/passwd\n"
+                               "{ cat /etc/group; echo libvirt-qemu:x:64055:; } >/run/group\n"
+                               "mount --bind /run/passwd /etc/passwd && mount --bind /run/group /etc/group || exit 1\n"
                                "cp \"$1\" /etc/libvirt/qemu.conf && exec libvirtd --listen -f \"$2\"\n";
   g_autofree char *uuid = g_uuid_string_random ();
   g_autofree char *text = g_strdup_printf ("listen_tls = 0\nlisten_tcp = 1\nauth_tcp = \"none\"\nauth_unix_rw = \"none\"\nhost_uuid = \"%s\"\n", uuid);
@@ -155,7 +159,7 @@ wait_daemon (Contest *contest, const char *uri)
       g_autofree char *log = i < 100 ? NULL : read_log (contest, "virsh.log");
 
       if (log != NULL)
-        g_error ("libvirtd does not answer: %s", log);
+        g_error ("libvirtd does not answer: %.400s; log: %s", log, read_log (contest, "libvirtd-alpha.log"));
       g_usleep (100000);
     }
 }
