@@ -10,7 +10,7 @@
 
 G_BEGIN_DECLS
 
-/* Whether libvirtd, its driver for QEMU and virsh are installed. */
+/* Whether libvirtd and virsh are installed. */
 gboolean virsh_is_there (void);
 /* What `virsh --version` says.  (transfer full) */
 char *virsh_version (void);
