@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "qmig-binary.h"
 
-#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -179,61 +178,6 @@ qmig_binary_ask_compressions (QmpClient *client, QmpWait *wait, GError **error)
       g_strv_builder_add (words, *word);
   return g_strv_builder_end (words);
 }
-
-/* -- programs that run -------------------------------------------------------------- */
-
-#define RUNNING_MAX 64 /* programs; then all are forgotten */
-
-static GHashTable *running; /* identity of the program → values, with the lock */
-
-/* Of the file that runs, also where another one has taken its path.  (transfer full) (nullable): it may not be looked at */
-static char *
-program_identity (gint64 pid)
-{
-  g_autofree char *exe = g_strdup_printf ("/proc/%" G_GINT64_FORMAT "/exe", pid);
-  struct stat st;
-
-  if (stat (exe, &st) != 0)
-    return NULL;
-  return g_strdup_printf ("%ju:%ju:%jd:%jd.%09ld", (uintmax_t) st.st_dev, (uintmax_t) st.st_ino, (intmax_t) st.st_size, (intmax_t) st.st_mtim.tv_sec,
-                          st.st_mtim.tv_nsec);
-}
-
-static char **
-find_running (const char *identity)
-{
-  g_autoptr(GMutexLocker) locker = g_mutex_locker_new (&known_lock);
-
-  return running != NULL ? g_strdupv (g_hash_table_lookup (running, identity)) : NULL;
-}
-
-static void
-keep_running (const char *identity, char **words)
-{
-  g_autoptr(GMutexLocker) locker = g_mutex_locker_new (&known_lock);
-
-  if (running == NULL)
-    running = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, (GDestroyNotify) g_strfreev);
-  if (g_hash_table_size (running) >= RUNNING_MAX)
-    g_hash_table_remove_all (running);
-  g_hash_table_replace (running, g_strdup (identity), g_strdupv (words));
-}
-
-char **
-qmig_binary_ask_running (gint64 pid, QmpClient *client, QmpWait *wait, GError **error)
-{
-  g_autofree char *identity = program_identity (pid);
-  char **words = identity != NULL ? find_running (identity) : NULL;
-
-  if (words != NULL)
-    return words;
-  words = qmig_binary_ask_compressions (client, wait, error);
-  if (words != NULL && identity != NULL)
-    keep_running (identity, words);
-  return words;
-}
-
-/* -- a probe ------------------------------------------------------------------------- */
 
 static QmigBinary *
 ask (Probe *probe, QmpWait *wait, GError **error)

@@ -22,11 +22,8 @@ typedef struct
 void qmig_binary_free (QmigBinary *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (QmigBinary, qmig_binary_free)
 
-/* The values of multifd-compression that this QEMU was built with, out of all of its schema.  (transfer full) */
+/* The values of multifd-compression that this QEMU was built with.  (transfer full) */
 char **qmig_binary_ask_compressions (QmpClient *client, QmpWait *wait, GError **error);
-
-/* The same of a running process: asked once for each program, whatever stands at its path by now.  (transfer full) */
-char **qmig_binary_ask_running (gint64 pid, QmpClient *client, QmpWait *wait, GError **error);
 
 /* @path: absolute.  @error: why it is no QEMU that answers, with the end of its stderr.  (transfer full) */
 QmigBinary *qmig_binary_probe (const char *path, QmpWait *wait, GError **error) G_GNUC_WARN_UNUSED_RESULT;

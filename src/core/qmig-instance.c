@@ -311,7 +311,7 @@ qmig_instance_read_facts (QmigInstance *self, QmpWait *wait, GError **error)
       !read_state (self, facts, wait, error) ||
       !read_capabilities (self, facts, wait, error) ||
       !read_parameters (self, facts, wait, error) ||
-      (facts->compressions = qmig_binary_ask_running (self->pid, client, wait, error)) == NULL ||
+      (facts->compressions = qmig_binary_ask_compressions (client, wait, error)) == NULL ||
       (facts->uuid = qmp_query_uuid (client, wait, error)) == NULL ||
       (facts->machine = qmp_query_machine_type (client, wait, error)) == NULL ||
       !qmp_query_kvm (client, &facts->kvm, wait, error) ||
