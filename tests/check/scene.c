@@ -153,24 +153,12 @@ take_ports (Scene *self)
     }
 }
 
-/* A process in a mount namespace of its own, in which the mounts were made. */
 static void
 make_mounts (Scene *self)
 {
   g_autofree char *mounts = fill_in (self, self->way->mounts);
-  g_autofree char *script = g_strdup_printf ("%s; echo ready; exec sleep 600", mounts);
-  const char *argv[] = { "unshare", "--mount", "sh", "-ec", script, NULL };
-  g_autofree char *ns = NULL;
-  char word[6];
-  int out;
 
-  self->keeper = place_spawn (NULL, argv, NULL, &out, -1);
-  g_assert_cmpint (read (out, word, sizeof word), ==, sizeof word);
-  close (out);
-  ns = g_strdup_printf ("/proc/%d/ns/mnt", (int) self->keeper);
-  self->place = (Place) PLACE_HERE;
-  self->place.mnt = open (ns, O_RDONLY | O_CLOEXEC);
-  g_assert_cmpint (self->place.mnt, >=, 0);
+  place_with_mounts (&self->place, mounts, &self->keeper);
   self->rig->beta.place = &self->place;
 }
 

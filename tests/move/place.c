@@ -63,6 +63,24 @@ place_run (const Place *place, const char *const *argv, const char *const *env, 
   return WIFEXITED (status) ? WEXITSTATUS (status) : -1;
 }
 
+void
+place_with_mounts (Place *place, const char *mounts, GPid *keeper)
+{
+  g_autofree char *script = g_strdup_printf ("%s; echo ready; exec sleep 600", mounts);
+  const char *argv[] = { "unshare", "--mount", "sh", "-ec", script, NULL };
+  g_autofree char *ns = NULL;
+  char word[6];
+  int out;
+
+  *keeper = place_spawn (NULL, argv, NULL, &out, -1);
+  g_assert_cmpint (read (out, word, sizeof word), ==, sizeof word);
+  close (out);
+  ns = g_strdup_printf ("/proc/%d/ns/mnt", (int) *keeper);
+  *place = (Place) PLACE_HERE;
+  place->mnt = open (ns, O_RDONLY | O_CLOEXEC);
+  g_assert_cmpint (place->mnt, >=, 0);
+}
+
 int
 place_socket (const Place *place, int domain, int type, int protocol)
 {

@@ -31,6 +31,13 @@ GPid place_spawn (const Place *place, const char *const *argv, const char *const
 /* Runs it to its end; its exit status, or -1 when a signal ended it.  @err: as above */
 int place_run (const Place *place, const char *const *argv, const char *const *env, int err);
 
+/*
+ * The test's own place but for mounts, which a shell makes by @mounts, in which a failure ends all.
+ *
+ * @keeper: (out): the process that keeps them, for the caller to end; the caller closes @place's mnt
+ */
+void place_with_mounts (Place *place, const char *mounts, GPid *keeper);
+
 /* A socket of that place's network: it stays there, whoever uses it. */
 int place_socket (const Place *place, int domain, int type, int protocol);
 

@@ -39,25 +39,6 @@ make_image (const char *dir, char content)
   return path;
 }
 
-/* A process in a mount namespace of its own, in which @mounts were run by a shell. */
-static void
-make_place (Fixture *f, const char *mounts)
-{
-  g_autofree char *script = g_strdup_printf ("%s && echo ready && exec sleep 600", mounts);
-  const char *argv[] = { "unshare", "--mount", "sh", "-ec", script, NULL };
-  g_autofree char *ns = NULL;
-  char word[6];
-  int out;
-
-  f->keeper = place_spawn (NULL, argv, NULL, &out, -1);
-  g_assert_cmpint (read (out, word, sizeof word), ==, sizeof word);
-  close (out);
-  ns = g_strdup_printf ("/proc/%d/ns/mnt", (int) f->keeper);
-  f->place = (Place) PLACE_HERE;
-  f->place.mnt = open (ns, O_RDONLY | O_CLOEXEC);
-  g_assert_cmpint (f->place.mnt, >=, 0);
-}
-
 static void
 set_up (Fixture *f, const char *mounts_format)
 {
@@ -68,7 +49,7 @@ set_up (Fixture *f, const char *mounts_format)
   f->disk = make_image (f->dir, 'a');
   image = make_image (f->beside, 'b');
   mounts = g_strdup_printf (mounts_format, f->dir, f->beside);
-  make_place (f, mounts);
+  place_with_mounts (&f->place, mounts, &f->keeper);
   f->rig->beta.place = &f->place;
   rig_start_agent (f->rig, &f->rig->alpha, NULL);
   rig_start_agent (f->rig, &f->rig->beta, NULL);
